@@ -1,0 +1,8 @@
+//! Background work on Tokio that ends on purpose.
+#![forbid(unsafe_code)]
+
+mod report;
+mod shutdown;
+
+pub use report::{Activity, Counts, GraceCut, Outcome, Place, Remnant, Report, TaskKind, TaskReport};
+pub use shutdown::Reason;
