@@ -1,77 +1,8 @@
-//! What a termination found: a tree of owners, what ended abnormally in each, and what is left.
+//! One entry of a report: how a task ended, or what is left of it.
 
 use std::borrow::Cow;
 use std::panic::Location;
 use std::time::Duration;
-
-use crate::shutdown::Reason;
-
-/// The account of one owner's termination, with the reports of what it owned.
-///
-/// A report is final once nothing lives; until then each call makes a fresh one, in which whatever still lives is a
-/// straggler. Ask [`is_clean`](Self::is_clean) whether anything is left.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[must_use = "a report says whether anything was left running"]
-#[non_exhaustive]
-pub struct Report {
-    /// The owner's name.
-    pub name: Cow<'static, str>,
-    /// Why it was terminated.
-    pub reason: Reason,
-    /// From the begin of the termination this report belongs to until this owner's own termination began.
-    pub began_after: Duration,
-    /// From the begin of this owner's termination to its end, or to this report if it has not ended.
-    pub took: Duration,
-    /// Set when grace ended before its instant, and why.
-    pub grace_cut: Option<GraceCut>,
-    /// How this owner's own entries ended.
-    pub counts: Counts,
-    /// The entries that did not end by themselves, latest last; bounded by `TaskSetOptions::outcomes_max`, except for
-    /// stragglers, all of which are here.
-    pub tasks: Vec<TaskReport>,
-    /// How many abnormal entries are counted in `counts` but no longer kept in `tasks`.
-    pub tasks_omitted: u64,
-    /// What is not a task and was left.
-    pub remnants: Vec<Remnant>,
-    /// The reports of what this owner owned, in the order in which their terminations began.
-    pub children: Vec<Report>,
-    /// Set when the owner itself failed while it terminated; such a report is never clean.
-    pub error: Option<String>,
-}
-
-/// Why grace ended before its instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum GraceCut {
-    /// `Shutdown::force`, usually the second signal.
-    Forced,
-    /// No thread could be made to keep the deadlines.
-    NoClockThread,
-}
-
-/// How many of an owner's entries ended in which way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Counts {
-    /// Ended by themselves before the termination began.
-    pub completed: u64,
-    /// Ended by themselves after the termination began.
-    pub drained: u64,
-    /// Ended by abort.
-    pub aborted: u64,
-    /// Blocking jobs taken out of the queue before they ran.
-    pub never_started: u64,
-    /// Dropped by a runtime that went away.
-    pub runtime_gone: u64,
-    /// Ended by a panic.
-    pub panicked: u64,
-    /// Still alive when the report was made.
-    pub stragglers: u64,
-}
 
 /// One entry that did not end by itself.
 #[derive(Clone, Debug)]
