@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::shutdown::Reason;
 
 mod entry;
+mod text;
+mod words;
 
 pub use entry::{Activity, Outcome, Place, Remnant, TaskKind, TaskReport};
 
