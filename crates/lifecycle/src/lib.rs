@@ -4,5 +4,5 @@
 mod report;
 mod shutdown;
 
-pub use report::{Activity, Counts, GraceCut, Outcome, Place, Remnant, Report, TaskKind, TaskReport};
+pub use report::{Activity, Counts, Found, GraceCut, Outcome, Place, Remnant, Report, TaskKind, TaskReport, Unclean};
 pub use shutdown::Reason;

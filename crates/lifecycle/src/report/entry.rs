@@ -21,6 +21,24 @@ pub struct TaskReport {
     pub outcome: Outcome,
 }
 
+impl TaskReport {
+    /// Describes an entry that did not end by itself.
+    #[must_use]
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        kind: TaskKind,
+        place: Place,
+        age: Duration,
+        outcome: Outcome,
+    ) -> Self {
+        Self { name: name.into(), kind, place, age, outcome }
+    }
+
+    pub(super) fn is_straggler(&self) -> bool {
+        matches!(self.outcome, Outcome::Straggler { .. })
+    }
+}
+
 /// What an entry of a task set is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -106,7 +124,12 @@ pub struct Remnant {
 impl Remnant {
     /// Describes something left behind.
     #[must_use]
-    pub fn new(kind: impl Into<Cow<'static, str>>, name: impl Into<String>, place: Option<Place>, age: Duration) -> Self {
+    pub fn new(
+        kind: impl Into<Cow<'static, str>>,
+        name: impl Into<String>,
+        place: Option<Place>,
+        age: Duration,
+    ) -> Self {
         Self { kind: kind.into(), name: name.into(), place, age }
     }
 }

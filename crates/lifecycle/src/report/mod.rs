@@ -6,10 +6,16 @@ use std::time::Duration;
 use crate::shutdown::Reason;
 
 mod entry;
+mod query;
+#[cfg(test)]
+mod sample;
 mod text;
+mod totals;
 mod words;
 
 pub use entry::{Activity, Outcome, Place, Remnant, TaskKind, TaskReport};
+pub use query::{Found, Unclean};
+use totals::Totals;
 
 /// The account of one owner's termination, with the reports of what it owned.
 ///
@@ -76,4 +82,63 @@ pub struct Counts {
     pub panicked: u64,
     /// Still alive when the report was made.
     pub stragglers: u64,
+}
+
+impl Report {
+    /// The report of an owner that ended at once and left nothing; what else it has to tell is added to it.
+    ///
+    /// For [`Terminate`](crate::Terminate) types of your own. Times and counts are public fields.
+    pub fn new(name: impl Into<Cow<'static, str>>, reason: Reason) -> Self {
+        Self {
+            name: name.into(),
+            reason,
+            began_after: Duration::ZERO,
+            took: Duration::ZERO,
+            grace_cut: None,
+            counts: Counts::default(),
+            tasks: Vec::new(),
+            tasks_omitted: 0,
+            remnants: Vec::new(),
+            children: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Sets how long the owner's termination took.
+    pub fn with_took(mut self, took: Duration) -> Self {
+        self.took = took;
+        self
+    }
+
+    /// Adds an entry that did not end by itself, and counts it.
+    pub fn with_task(mut self, task: TaskReport) -> Self {
+        let count = match task.outcome {
+            Outcome::Aborted => &mut self.counts.aborted,
+            Outcome::NeverStarted => &mut self.counts.never_started,
+            Outcome::RuntimeGone => &mut self.counts.runtime_gone,
+            Outcome::Panicked { .. } => &mut self.counts.panicked,
+            Outcome::Straggler { .. } => &mut self.counts.stragglers,
+        };
+        *count = count.saturating_add(1);
+        self.tasks.push(task);
+        self
+    }
+
+    /// Adds something that is not a task and was left.
+    pub fn with_remnant(mut self, remnant: Remnant) -> Self {
+        self.remnants.push(remnant);
+        self
+    }
+
+    /// Adds the report of something this owner owned.
+    pub fn with_child(mut self, child: Self) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Says that the owner itself failed while it terminated; the report is not clean any more.
+    pub fn with_error(mut self, error: impl Into<String>) -> Self {
+        self.error = Some(error.into());
+        self
+    }
 }
