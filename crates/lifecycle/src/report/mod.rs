@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::shutdown::Reason;
 
+mod display;
 mod entry;
 mod query;
 #[cfg(test)]
@@ -21,6 +22,9 @@ use totals::Totals;
 ///
 /// A report is final once nothing lives; until then each call makes a fresh one, in which whatever still lives is a
 /// straggler. Ask [`is_clean`](Self::is_clean) whether anything is left.
+///
+/// Displays as a tree with a last line that says clean or not. It is made for a person: names and messages are kept
+/// to one line, what a terminal would act on in them is escaped, and of many siblings the rest is counted.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[must_use = "a report says whether anything was left running"]

@@ -7,7 +7,7 @@ use super::{Activity, GraceCut, Outcome, Place, TaskKind};
 use crate::shutdown::Reason;
 
 /// How much of a panic's or a failure's message is shown.
-const MESSAGE_CHARS_MAX: usize = 160;
+pub(super) const MESSAGE_CHARS_MAX: usize = 160;
 /// How much of a file's path is shown.
 const FILE_CHARS_MAX: usize = 200;
 
