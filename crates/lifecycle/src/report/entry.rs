@@ -16,6 +16,7 @@ pub struct TaskReport {
     /// Where it was spawned.
     pub place: Place,
     /// From its spawn to its end, or to the report if it has not ended.
+    #[cfg_attr(feature = "serde", serde(rename = "age_ms", serialize_with = "super::json::millis"))]
     pub age: Duration,
     /// How it ended, or what it is doing.
     pub outcome: Outcome,
@@ -64,7 +65,7 @@ pub enum TaskKind {
 /// How an entry ended abnormally, or what it still does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", tag = "how"))]
 #[non_exhaustive]
 pub enum Outcome {
     /// Dropped after grace was over, or by its handle.
@@ -90,12 +91,13 @@ pub enum Outcome {
 /// What a straggler does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", tag = "doing"))]
 #[non_exhaustive]
 pub enum Activity {
     /// In one poll or destructor that has not come back for at least this long.
     Busy {
         /// A lower bound, measured from the first look at it after the termination began.
+        #[cfg_attr(feature = "serde", serde(rename = "at_least_ms", serialize_with = "super::json::millis"))]
         at_least: Duration,
     },
     /// Woken, but not polled: its runtime, `LocalSet` or holder does not run it.
@@ -118,6 +120,7 @@ pub struct Remnant {
     /// Where it was taken, if that is known.
     pub place: Option<Place>,
     /// How long it has been out.
+    #[cfg_attr(feature = "serde", serde(rename = "age_ms", serialize_with = "super::json::millis"))]
     pub age: Duration,
 }
 

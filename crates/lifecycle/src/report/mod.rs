@@ -7,6 +7,8 @@ use crate::shutdown::Reason;
 
 mod display;
 mod entry;
+#[cfg(feature = "serde")]
+mod json;
 mod query;
 #[cfg(test)]
 mod sample;
@@ -25,8 +27,10 @@ use totals::Totals;
 ///
 /// Displays as a tree with a last line that says clean or not. It is made for a person: names and messages are kept
 /// to one line, what a terminal would act on in them is escaped, and of many siblings the rest is counted.
+///
+/// With the feature `serde` it serialises with all of these fields, an additional `clean` for each owner, and every
+/// length of time as whole milliseconds in a field that ends in `_ms`.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[must_use = "a report says whether anything was left running"]
 #[non_exhaustive]
 pub struct Report {
