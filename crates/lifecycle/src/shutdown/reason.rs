@@ -1,4 +1,4 @@
-//! Why and until when an owner terminates.
+//! Why a termination began.
 
 use std::sync::Arc;
 

@@ -1,0 +1,322 @@
+//! Keeps the instants of one termination tree on a thread of its own.
+//!
+//! With both workers held by busy tasks a tokio timer never fires, so deadlines must not depend on a runtime. The
+//! thread is made when the first watch comes, ends when the last one goes, and is joined before the termination that
+//! used it returns.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::{Clock, Kind};
+use crate::sync::{Arc, Condvar, Mutex};
+
+/// Something that wants to be called at an instant.
+pub(crate) trait Watched: Send + Sync {
+    /// Called when `at` has come, or was forced before; gives the next instant, or none when it is done.
+    ///
+    /// `at` is the instant that was asked for. Called on the timekeeper's thread and must not block.
+    fn on_due(self: Arc<Self>, at: Instant, now: Instant) -> Option<Instant>;
+}
+
+/// One watch of a [`Timekeeper`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct WatchId(u64);
+
+/// No thread could be made to keep the deadlines.
+#[derive(Debug)]
+pub(crate) struct NoClockThread;
+
+/// The clock, the force switch and the thread of one termination tree.
+pub(crate) struct Timekeeper {
+    clock: Clock,
+    force: CancellationToken,
+    state: Mutex<State>,
+    /// The thread waits here.
+    wake_thread: Condvar,
+    /// The task that stands in for the thread on a test clock waits here.
+    wake_task: Notify,
+    /// Those who join the thread wait here until it is about to return.
+    leaving: Notify,
+}
+
+struct State {
+    watches: HashMap<WatchId, Watch>,
+    /// When each watch is due; in step with `watches`.
+    queue: BTreeSet<(Instant, WatchId)>,
+    next_id: u64,
+    keeper: Keeper,
+    /// Force was called and the watches have not been told yet.
+    force_untold: bool,
+    /// When the first termination of the tree began.
+    began: Option<Instant>,
+}
+
+struct Watch {
+    at: Instant,
+    target: Arc<dyn Watched>,
+}
+
+/// | from      | event               | to        |
+/// |-----------|---------------------|-----------|
+/// | `None`    | first watch         | `Running` |
+/// | `Running` | no watch left       | `Leaving` |
+/// | `Leaving` | first watch         | `Running` |
+/// | `Leaving` | joined              | `None`    |
+enum Keeper {
+    None,
+    Running(Option<JoinHandle<()>>),
+    /// Only the thread's epilogue is left.
+    Leaving(Option<JoinHandle<()>>),
+}
+
+/// What the keeper does next.
+enum Step {
+    Leave,
+    Wait(Option<Instant>),
+    Again,
+}
+
+impl Timekeeper {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            force: CancellationToken::new(),
+            state: Mutex::new(State {
+                watches: HashMap::new(),
+                queue: BTreeSet::new(),
+                next_id: 0,
+                keeper: Keeper::None,
+                force_untold: false,
+                began: None,
+            }),
+            wake_thread: Condvar::default(),
+            wake_task: Notify::new(),
+            leaving: Notify::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Notes that a termination of this tree begins, and gives the instant of the first one.
+    pub(crate) fn began(&self, now: Instant) -> Instant {
+        *self.state.lock().began.get_or_insert(now)
+    }
+
+    pub(super) fn force(&self) {
+        self.force.cancel();
+        self.state.lock().force_untold = true;
+        self.wake();
+    }
+
+    pub(crate) fn is_forced(&self) -> bool {
+        self.force.is_cancelled()
+    }
+
+    pub(crate) fn forced(&self) -> CancellationToken {
+        self.force.clone()
+    }
+
+    /// Calls `target` at `at`, and at each instant it then asks for.
+    pub(crate) fn watch(self: &Arc<Self>, at: Instant, target: Arc<dyn Watched>) -> Result<WatchId, NoClockThread> {
+        let mut state = self.state.lock();
+        if !matches!(state.keeper, Keeper::Running(_)) {
+            let before = std::mem::replace(&mut state.keeper, Keeper::None);
+            before.join();
+            state.keeper = Keeper::Running(self.start()?);
+        }
+        let id = WatchId(state.next_id);
+        state.next_id += 1;
+        state.watches.insert(id, Watch { at, target });
+        state.queue.insert((at, id));
+        let is_next = state.queue.first() == Some(&(at, id));
+        drop(state);
+        if is_next {
+            self.wake();
+        }
+        Ok(id)
+    }
+
+    /// Forgets a watch. Its target may be in a call at this moment, but gets no other one.
+    pub(crate) fn unwatch(&self, id: WatchId) {
+        let mut state = self.state.lock();
+        let watch = state.remove(id);
+        let is_last = state.watches.is_empty();
+        drop(state);
+        if watch.is_some() && is_last {
+            self.wake();
+        }
+    }
+
+    /// Waits until the thread is gone, unless other watches still need it.
+    pub(crate) async fn settle(&self) {
+        loop {
+            let left = self.leaving.notified();
+            {
+                let mut state = self.state.lock();
+                if !state.watches.is_empty() {
+                    return;
+                }
+                match std::mem::replace(&mut state.keeper, Keeper::None) {
+                    Keeper::None => return,
+                    leaving @ Keeper::Leaving(_) => return leaving.join(),
+                    running @ Keeper::Running(_) => state.keeper = running,
+                }
+            }
+            left.await;
+        }
+    }
+
+    fn wake(&self) {
+        self.wake_thread.notify_all();
+        self.wake_task.notify_one();
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the timekeeper is the thread that ends owners; settle joins it")]
+    fn start(self: &Arc<Self>) -> Result<Option<JoinHandle<()>>, NoClockThread> {
+        let keeper = Arc::clone(self);
+        match &self.clock.0 {
+            Kind::System => std::thread::Builder::new()
+                .name("landfall-clock".into())
+                .spawn(move || keeper.run())
+                .map(Some)
+                .map_err(|_| NoClockThread),
+            #[cfg(feature = "test-clock")]
+            Kind::Tokio(runtime) => {
+                runtime.spawn(async move { keeper.run_on_tokio().await });
+                Ok(None)
+            }
+        }
+    }
+
+    fn run(&self) {
+        loop {
+            match self.step() {
+                Step::Leave => return,
+                Step::Again => {}
+                Step::Wait(until) => {
+                    let state = self.state.lock();
+                    // What came since the step looked has been notified already, so look again before waiting.
+                    if self.is_due(&state) {
+                        continue;
+                    }
+                    let wait = until.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(self.now()));
+                    drop(self.wake_thread.wait_timeout(state, wait));
+                }
+            }
+        }
+    }
+
+    #[cfg(feature = "test-clock")]
+    async fn run_on_tokio(&self) {
+        loop {
+            match self.step() {
+                Step::Leave => return,
+                Step::Again => {}
+                Step::Wait(until) => {
+                    let woken = std::pin::pin!(self.wake_task.notified());
+                    match until {
+                        None => woken.await,
+                        Some(at) => {
+                            let sleep = std::pin::pin!(tokio::time::sleep_until(at.into()));
+                            futures_util::future::select(woken, sleep).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_due(&self, state: &State) -> bool {
+        let now = self.now();
+        state.force_untold || state.queue.first().is_none_or(|(at, _)| *at <= now)
+    }
+
+    /// Calls what is due.
+    fn step(&self) -> Step {
+        let now = self.now();
+        let mut state = self.state.lock();
+        if state.watches.is_empty() {
+            let handle = match std::mem::replace(&mut state.keeper, Keeper::None) {
+                Keeper::Running(handle) | Keeper::Leaving(handle) => handle,
+                Keeper::None => None,
+            };
+            state.keeper = Keeper::Leaving(handle);
+            drop(state);
+            self.leaving.notify_waiters();
+            return Step::Leave;
+        }
+        let all = std::mem::take(&mut state.force_untold);
+        let mut due: Vec<_> = (state.queue.iter())
+            .take_while(|(at, _)| all || *at <= now)
+            .map(|(at, id)| (*id, *at, Arc::clone(&state.watches[id].target)))
+            .collect();
+        if due.is_empty() {
+            return Step::Wait(state.queue.first().map(|(at, _)| *at));
+        }
+        drop(state);
+        // Youngest first: what was begun last is furthest down the tree, and its owner wants its report.
+        due.sort_unstable_by_key(|(id, ..)| std::cmp::Reverse(*id));
+        for (id, at, target) in due {
+            self.call(id, at, now, target);
+        }
+        Step::Again
+    }
+
+    fn call(&self, id: WatchId, at: Instant, now: Instant, target: Arc<dyn Watched>) {
+        // A waker or callback of a user may panic in there; the deadlines of the others must be kept all the same.
+        let next = catch_unwind(AssertUnwindSafe(|| target.on_due(at, now))).unwrap_or_else(|payload| {
+            tracing::error!(error = crate::panics::into_message(payload), "deadline callback panicked");
+            None
+        });
+        let mut state = self.state.lock();
+        let watch = state.remove(id);
+        match (next, watch) {
+            (Some(at), Some(watch)) => {
+                state.queue.insert((at, id));
+                state.watches.insert(id, Watch { at, ..watch });
+            }
+            (_, watch) => {
+                drop(state);
+                drop(watch);
+            }
+        }
+    }
+}
+
+impl State {
+    fn remove(&mut self, id: WatchId) -> Option<Watch> {
+        let watch = self.watches.remove(&id)?;
+        self.queue.remove(&(watch.at, id));
+        Some(watch)
+    }
+}
+
+impl Keeper {
+    /// Joins a thread that has nothing but its epilogue left.
+    fn join(self) {
+        if let Self::Leaving(Some(handle)) = self {
+            // It cannot have panicked: calls are caught. A failed join has nothing to tell either way.
+            drop(handle.join());
+        }
+    }
+}
+
+impl std::fmt::Debug for Timekeeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Timekeeper")
+            .field("clock", &self.clock)
+            .field("forced", &self.is_forced())
+            .finish_non_exhaustive()
+    }
+}
