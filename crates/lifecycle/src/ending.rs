@@ -1,0 +1,416 @@
+//! The end of one owner: who began it, its instants, its stages and its report.
+
+use std::borrow::Cow;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use futures_util::future::select;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::report::{GraceCut, Report};
+use crate::shutdown::{Reason, Shutdown, Timekeeper, WatchId, Watched};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex};
+use crate::terminate::SelfJoin;
+
+/// How long after the abort instant the report is made, so that it is with the caller within one second of it.
+const JOIN_WITHIN: Duration = Duration::from_millis(900);
+
+/// What an owner does when its [`Ending`] says so.
+///
+/// Every hook is called at most once, except `on_tighten`; none may block. They are called by whoever began the
+/// termination or by the thread that keeps its deadlines, with no lock held.
+pub trait Owner: Send + Sync + 'static {
+    /// The owner's name.
+    fn name(&self) -> Cow<'_, str>;
+    /// The cell this owner's end is kept in.
+    fn ending(&self) -> &Ending;
+    /// Refuses new work, asks what runs to finish, begins what the owner owns.
+    fn on_begin(self: &Arc<Self>, how: &Shutdown);
+    /// Another caller came with earlier instants: passes them on to what the owner owns.
+    fn on_tighten(self: &Arc<Self>, how: &Shutdown);
+    /// Grace is over: aborts what has not ended.
+    fn on_grace_over(self: &Arc<Self>);
+    /// The abort instant has come: aborts all that is left.
+    fn on_abort(self: &Arc<Self>);
+    /// Completes a report whose name, reason and times are filled in: what ended how, and what still lives.
+    fn fill(&self, report: &mut Report);
+    /// The name of the task of this owner, or of one below it, that is making this call.
+    fn calling_task(&self) -> Option<String>;
+    /// Joins threads whose work is done; called before a final report is given away.
+    fn settle(&self) {}
+}
+
+/// The cell that holds the end of one owner.
+///
+/// The first call begins; later ones join it and can only tighten its instants. The stages are driven by the thread
+/// that keeps the deadlines, not by the callers, so a termination goes on when all of them have gone.
+///
+/// | stage         | event                      | next          | the owner is told  |
+/// |---------------|----------------------------|---------------|--------------------|
+/// | open          | first begin                | `Draining`    | `on_begin`         |
+/// | `Draining`    | grace ends, or force       | `Aborting`    | `on_grace_over`    |
+/// | `Aborting`    | abort instant              | `AbortingAll` | `on_abort`         |
+/// | `AbortingAll` | report due (within 1 s)    | `Overdue`     |                    |
+/// | any but open  | nothing lives (`finish`)   | over          |                    |
+/// | over          | anything                   | over          |                    |
+#[derive(Debug, Default)]
+pub struct Ending {
+    state: Mutex<State>,
+    changed: Notify,
+    /// How many callers wait for the report; if none does, it is logged.
+    awaiting: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Open,
+    Begun(Begun),
+    Over(Box<Report>),
+}
+
+#[derive(Debug)]
+struct Begun {
+    stage: Stage,
+    since: Instant,
+    began_after: Duration,
+    grace: Instant,
+    abort: Instant,
+    reason: Reason,
+    grace_cut: Option<GraceCut>,
+    watches: Vec<(Arc<Timekeeper>, WatchId)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Draining,
+    Aborting,
+    AbortingAll,
+    Overdue,
+}
+
+/// An owner as the timekeeper sees it.
+struct OwnerWatch<O> {
+    owner: Arc<O>,
+    force: CancellationToken,
+}
+
+impl<O: Owner> Watched for OwnerWatch<O> {
+    fn on_due(self: Arc<Self>, _at: Instant, now: Instant) -> Option<Instant> {
+        Ending::advance(&self.owner, now, self.force.is_cancelled().then_some(GraceCut::Forced))
+    }
+}
+
+impl Ending {
+    /// An owner that has not begun to end.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a termination has begun.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        !matches!(*self.state.lock(), State::Open)
+    }
+
+    /// Whether the owner has ended and nothing of it lives.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(*self.state.lock(), State::Over(_))
+    }
+
+    /// Begins the end of `owner`, or joins it and tightens its instants.
+    pub fn begin<O: Owner>(owner: &Arc<O>, how: &Shutdown) {
+        let ending = owner.ending();
+        let now = how.clock_now();
+        let mut state = ending.state.lock();
+        let is_first = match &mut *state {
+            State::Over(_) => return,
+            State::Open => {
+                *state = State::Begun(Begun::new(how, now));
+                true
+            }
+            State::Begun(begun) => {
+                if !begun.tighten(how) {
+                    return;
+                }
+                false
+            }
+        };
+        drop(state);
+        if is_first {
+            tracing::debug!(owner = %owner.name(), reason = ?how.reason(), "termination began");
+            owner.on_begin(how);
+        } else {
+            owner.on_tighten(how);
+        }
+        let forced = how.is_forced().then_some(GraceCut::Forced);
+        // Nobody waits for an owner that was merely dropped, so there is no report to be on time with.
+        if let Some(due) = Self::advance(owner, now, forced)
+            && *how.reason() != Reason::Dropped
+        {
+            Self::watch(owner, how, due);
+        }
+    }
+
+    fn watch<O: Owner>(owner: &Arc<O>, how: &Shutdown, due: Instant) {
+        let timekeeper = how.timekeeper();
+        let target = Arc::new(OwnerWatch { owner: Arc::clone(owner), force: how.forced() });
+        let Ok(id) = timekeeper.watch(due, target) else {
+            // Nobody could end the grace, so it ends here; the callers keep the last second by polling.
+            tracing::warn!(owner = %owner.name(), "no thread to keep the deadlines: aborting now");
+            Self::advance(owner, timekeeper.now(), Some(GraceCut::NoClockThread));
+            return;
+        };
+        if let State::Begun(begun) = &mut *owner.ending().state.lock() {
+            begun.watches.push((Arc::clone(timekeeper), id));
+            return;
+        }
+        timekeeper.unwatch(id);
+    }
+
+    /// Moves through the stages that are due, tells the owner, and gives the next instant.
+    fn advance<O: Owner>(owner: &Arc<O>, now: Instant, cut: Option<GraceCut>) -> Option<Instant> {
+        let ending = owner.ending();
+        loop {
+            let entered = {
+                let mut state = ending.state.lock();
+                let State::Begun(begun) = &mut *state else { return None };
+                if let Some(cut) = cut {
+                    begun.cut(now, cut);
+                }
+                let due = begun.due();
+                if now < due {
+                    return Some(due);
+                }
+                let Some(next) = begun.stage.next() else { return None };
+                begun.stage = next;
+                next
+            };
+            match entered {
+                Stage::Draining => {}
+                Stage::Aborting => owner.on_grace_over(),
+                Stage::AbortingAll => owner.on_abort(),
+                Stage::Overdue => {
+                    ending.changed.notify_waiters();
+                    ending.log_if_unawaited(owner);
+                }
+            }
+        }
+    }
+
+    /// Ends the ending: nothing of `owner` lives any more. Idempotent.
+    pub fn finish<O: Owner>(owner: &Arc<O>) {
+        let ending = owner.ending();
+        let Some(report) = Self::fresh(owner) else { return };
+        let watches = {
+            let mut state = ending.state.lock();
+            let State::Begun(begun) = &mut *state else { return };
+            let watches = std::mem::take(&mut begun.watches);
+            *state = State::Over(Box::new(report));
+            watches
+        };
+        for (timekeeper, id) in watches {
+            timekeeper.unwatch(id);
+        }
+        ending.changed.notify_waiters();
+        ending.log_if_unawaited(owner);
+    }
+
+    /// Terminates `owner` and gives the report; see [`Terminate::terminate`](crate::Terminate::terminate).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped wait loses nothing.
+    pub async fn terminate<O: Owner>(owner: Arc<O>, how: Shutdown) -> Result<Report, SelfJoin> {
+        if let Some(task) = owner.calling_task() {
+            return Err(SelfJoin { owner: owner.name().into_owned(), task });
+        }
+        let ending = owner.ending();
+        let _awaiting = Awaiting::new(&ending.awaiting);
+        Self::begin(&owner, &how);
+        let force = how.forced();
+        let report = loop {
+            let changed = pin!(ending.changed.notified());
+            match ending.stand() {
+                Stand::Going => {}
+                Stand::Clockless => {
+                    // Without a thread to keep the time it is this task that must look at the clock.
+                    Self::advance(&owner, how.clock_now(), Some(GraceCut::NoClockThread));
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Stand::Overdue => break Self::report(&owner),
+                Stand::Over => {
+                    owner.settle();
+                    break Self::report(&owner);
+                }
+            }
+            if how.is_forced() {
+                Self::advance(&owner, how.clock_now(), Some(GraceCut::Forced));
+                changed.await;
+            } else {
+                select(changed, pin!(force.cancelled())).await;
+            }
+        };
+        how.timekeeper().settle().await;
+        Ok(report)
+    }
+
+    /// Waits until `owner` has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping it forgets the wait and nothing else.
+    pub async fn ended<O: Owner>(owner: Arc<O>) {
+        loop {
+            let changed = owner.ending().changed.notified();
+            if owner.ending().is_over() {
+                return owner.settle();
+            }
+            changed.await;
+        }
+    }
+
+    /// The report as it stands: the final one when nothing lives, else a fresh one.
+    pub fn report<O: Owner>(owner: &Arc<O>) -> Report {
+        loop {
+            match &*owner.ending().state.lock() {
+                State::Over(report) => return (**report).clone(),
+                State::Open => break,
+                State::Begun(_) => {}
+            }
+            // None if it has just ended, or nothing has begun.
+            if let Some(report) = Self::fresh(owner) {
+                return report;
+            }
+        }
+        let mut report = Report::new(owner.name().into_owned(), Reason::Requested);
+        owner.fill(&mut report);
+        report
+    }
+
+    /// A report made now; none if nothing has begun.
+    fn fresh<O: Owner>(owner: &Arc<O>) -> Option<Report> {
+        let mut report = {
+            let state = owner.ending().state.lock();
+            let State::Begun(begun) = &*state else { return None };
+            let mut report = Report::new(owner.name().into_owned(), begun.reason.clone());
+            report.began_after = begun.began_after;
+            report.took = begun.now().saturating_duration_since(begun.since);
+            report.grace_cut = begun.grace_cut;
+            report
+        };
+        owner.fill(&mut report);
+        Some(report)
+    }
+
+    fn stand(&self) -> Stand {
+        match &*self.state.lock() {
+            State::Over(_) => Stand::Over,
+            State::Begun(begun) if begun.stage == Stage::Overdue => Stand::Overdue,
+            State::Begun(begun) if begun.grace_cut == Some(GraceCut::NoClockThread) => Stand::Clockless,
+            State::Begun(_) | State::Open => Stand::Going,
+        }
+    }
+
+    fn log_if_unawaited<O: Owner>(&self, owner: &Arc<O>) {
+        if self.awaiting.load(Ordering::Acquire) > 0 {
+            return;
+        }
+        let report = Self::report(owner);
+        match report.reason {
+            // The parent's report has it, or the drop has said it.
+            Reason::ParentTerminating | Reason::Dropped => {}
+            _ if report.is_clean() => tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"),
+            _ => tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean"),
+        }
+    }
+}
+
+/// Where a caller stands.
+enum Stand {
+    Going,
+    Clockless,
+    Overdue,
+    Over,
+}
+
+/// Counts a caller while it waits.
+struct Awaiting<'a>(&'a AtomicUsize);
+
+impl<'a> Awaiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Begun {
+    fn new(how: &Shutdown, now: Instant) -> Self {
+        let root = how.timekeeper().began(now);
+        Self {
+            stage: Stage::Draining,
+            since: now,
+            began_after: now.saturating_duration_since(root),
+            grace: how.grace(),
+            abort: how.abort(),
+            reason: how.reason().clone(),
+            grace_cut: None,
+            watches: Vec::new(),
+        }
+    }
+
+    /// Takes over earlier instants; false if there are none.
+    fn tighten(&mut self, how: &Shutdown) -> bool {
+        let is_earlier = how.grace() < self.grace || how.abort() < self.abort;
+        self.grace = self.grace.min(how.grace());
+        self.abort = self.abort.min(how.abort());
+        is_earlier
+    }
+
+    /// Ends grace now and moves the abort instant forward with it.
+    fn cut(&mut self, now: Instant, cut: GraceCut) {
+        match cut {
+            GraceCut::Forced if self.grace_cut.is_some() || now >= self.grace => return,
+            GraceCut::Forced => self.abort = self.abort.min(now + (self.abort - self.grace)),
+            // Cleanup could not be ended either.
+            GraceCut::NoClockThread => self.abort = self.abort.min(now),
+        }
+        self.grace = self.grace.min(now);
+        self.grace_cut = Some(cut);
+    }
+
+    /// When the present stage ends by itself.
+    fn due(&self) -> Instant {
+        match self.stage {
+            Stage::Draining => self.grace,
+            Stage::Aborting => self.abort,
+            Stage::AbortingAll | Stage::Overdue => self.abort + JOIN_WITHIN,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.watches.first().map_or_else(Instant::now, |(timekeeper, _)| timekeeper.now())
+    }
+}
+
+impl Stage {
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Draining => Some(Self::Aborting),
+            Self::Aborting => Some(Self::AbortingAll),
+            Self::AbortingAll => Some(Self::Overdue),
+            Self::Overdue => None,
+        }
+    }
+}
