@@ -1,0 +1,560 @@
+//! The shared core of a set: gates, entries and children under one lock.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::panic::Location;
+use std::task::Waker;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::blocking::Job;
+use super::error::{ChildError, SpawnError};
+use super::history::{History, Left};
+use super::name::TaskName;
+use super::registry::{Entry, Registry, TaskId, Ticks};
+use super::{PanicPolicy, TaskSetOptions};
+use crate::current::{self, Stay};
+use crate::ending::{Ending, Owner};
+use crate::report::{Activity, Outcome, Report, TaskKind, TaskReport};
+use crate::shutdown::{Reason, Shutdown};
+use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex};
+
+/// Where a set is in its life, as its tasks see it at each poll.
+///
+/// | phase        | `spawn` | `spawn_closing` | tasks            | cleanup tasks |
+/// |--------------|---------|-----------------|------------------|---------------|
+/// | `Running`    | yes     | yes             | run              | run           |
+/// | `Draining`   | refused | yes             | run, token set   | run           |
+/// | `Aborting`   | refused | yes             | end at next poll | run           |
+/// | `Ending`     | refused | refused         | end at next poll | end at next poll |
+/// | `Terminated` | refused | refused         | none             | none          |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Accepts work.
+    Running,
+    /// Terminating: its token is cancelled, what runs may finish.
+    Draining,
+    /// Grace is over: what is polled is dropped instead. Cleanup goes on.
+    Aborting,
+    /// The abort instant is over: cleanup is dropped too.
+    Ending,
+    /// Nothing of it lives.
+    Terminated,
+}
+
+impl Phase {
+    fn of(word: u8) -> Self {
+        match word {
+            0 => Self::Running,
+            1 => Self::Draining,
+            2 => Self::Aborting,
+            3 => Self::Ending,
+            _ => Self::Terminated,
+        }
+    }
+}
+
+pub(crate) struct Core {
+    /// Tells this set from all others of the process, for the threads' marks.
+    id: u64,
+    name: TaskName,
+    epoch: Instant,
+    options: TaskSetOptions,
+    token: CancellationToken,
+    parent: Option<Arc<Core>>,
+    ending: Ending,
+    /// A copy of `Inner::phase`, so that a poll needs no lock. Written under the lock only.
+    phase: AtomicU8,
+    /// How many live entries are marked for abort one by one.
+    marked: AtomicU32,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    phase: Phase,
+    registry: Registry,
+    /// Closures that wait in a runtime's queue, by entry.
+    queued: HashMap<u32, Arc<dyn Job>>,
+    /// Entries whose closure was taken out of the queue and is being dropped.
+    dropping: HashSet<u32>,
+    /// Threads of ours whose closure runs, by entry.
+    threads: HashMap<u32, JoinHandle<()>>,
+    /// Threads whose closure has ended, to be joined.
+    ended_threads: Vec<JoinHandle<()>>,
+    children: Vec<Arc<Core>>,
+    history: History,
+    /// Who was inside which entry when the stages changed, and since when that is known.
+    stays: Vec<(Stay, Instant)>,
+}
+
+/// What a pending entry learns when it leaves its waker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Park {
+    Parked,
+    Abort,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Core {
+    pub(super) fn new(name: TaskName, options: TaskSetOptions, parent: Option<Arc<Core>>) -> Arc<Self> {
+        let token = parent.as_ref().map_or_else(CancellationToken::new, |parent| parent.token.child_token());
+        Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name,
+            epoch: Instant::now(),
+            options,
+            token,
+            parent,
+            ending: Ending::new(),
+            phase: AtomicU8::new(Phase::Running as u8),
+            marked: AtomicU32::new(0),
+            inner: Mutex::new(Inner {
+                phase: Phase::Running,
+                registry: Registry::default(),
+                queued: HashMap::new(),
+                dropping: HashSet::new(),
+                threads: HashMap::new(),
+                ended_threads: Vec::new(),
+                children: Vec::new(),
+                history: History::default(),
+                stays: Vec::new(),
+            }),
+        })
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn name_text(&self) -> &str {
+        self.name.as_str()
+    }
+
+    pub(super) fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    pub(super) fn options(&self) -> &TaskSetOptions {
+        &self.options
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        Phase::of(self.phase.load(Ordering::Acquire))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.registry.len()
+    }
+
+    fn ticks(&self) -> Ticks {
+        Ticks::of(self.epoch.elapsed())
+    }
+
+    fn closed(&self) -> SpawnError {
+        SpawnError::Closed { set: self.name.to_string() }
+    }
+
+    /// Passes the gate and takes an entry, in one step.
+    pub(super) fn enter(
+        &self,
+        kind: TaskKind,
+        name: TaskName,
+        place: &'static Location<'static>,
+    ) -> Result<TaskId, SpawnError> {
+        let since = self.ticks();
+        let gate = match kind {
+            TaskKind::Closing => Phase::Aborting,
+            TaskKind::Driver => Phase::Ending,
+            _ => Phase::Running,
+        };
+        let mut inner = self.inner.lock();
+        if inner.phase > gate {
+            drop(inner);
+            return Err(self.closed());
+        }
+        let taken = inner.registry.insert(kind, since, Entry { name, place, waker: None });
+        drop(inner);
+        taken.ok_or_else(|| self.closed())
+    }
+
+    /// Takes an entry back that never came to life.
+    pub(super) fn withdraw(self: &Arc<Self>, index: u32) {
+        let mut inner = self.inner.lock();
+        let entry = inner.registry.remove(index);
+        let job = inner.queued.remove(&index);
+        let is_over = inner.conclude();
+        drop(inner);
+        drop((entry, job));
+        self.finish_if(is_over);
+    }
+
+    /// Lets an entry go: the last thing that is done for it.
+    pub(super) fn leave(self: &Arc<Self>, index: u32, left: Left) {
+        let now = self.ticks();
+        let mut inner = self.inner.lock();
+        if inner.registry.is_marked(index) {
+            self.marked.fetch_sub(1, Ordering::Relaxed);
+        }
+        let Some((kind, since, entry)) = inner.registry.remove(index) else { return };
+        inner.dropping.remove(&index);
+        if let Some(thread) = inner.threads.remove(&index) {
+            inner.ended_threads.push(thread);
+        }
+        let is_draining = inner.phase > Phase::Running;
+        let mut has_panicked = false;
+        match left {
+            Left::Completed => inner.history.count_completed(is_draining),
+            Left::Abnormal(outcome) => {
+                has_panicked = matches!(outcome, Outcome::Panicked { .. });
+                let (name, place) = (entry.name.to_cow(), entry.place.into());
+                let task = TaskReport { name, kind, place, age: since.until(now), outcome };
+                if has_panicked {
+                    tracing::warn!(task.name = %task.name, loc.file = task.place.file, loc.line = task.place.line,
+                        outcome = ?task.outcome, "task panicked");
+                }
+                inner.history.record(task, self.options.outcomes_max);
+            }
+        }
+        let is_over = inner.conclude();
+        drop(inner);
+        // A waker's destructor is a user's code.
+        drop(entry);
+        self.finish_if(is_over);
+        if has_panicked && self.options.on_panic == PanicPolicy::TerminateSet {
+            let text = format!("a task of {} panicked", self.name);
+            let how = Shutdown::within(self.options.grace, self.options.abort).because(Reason::Failed(text.into()));
+            Ending::begin(self, &how);
+        }
+    }
+
+    fn finish_if(self: &Arc<Self>, is_over: bool) {
+        if is_over {
+            self.phase.store(Phase::Terminated as u8, Ordering::Release);
+            Ending::finish(self);
+            if let Some(parent) = &self.parent {
+                parent.child_ended(self);
+            }
+        }
+    }
+
+    fn child_ended(self: &Arc<Self>, child: &Arc<Core>) {
+        let report = Ending::report(child);
+        let threads = std::mem::take(&mut child.inner.lock().ended_threads);
+        let mut inner = self.inner.lock();
+        inner.children.retain(|other| !Arc::ptr_eq(other, child));
+        inner.ended_threads.extend(threads);
+        let is_running = inner.phase == Phase::Running;
+        inner.history.adopt(report, is_running, self.options.outcomes_max);
+        let is_over = inner.conclude();
+        drop(inner);
+        self.finish_if(is_over);
+    }
+
+    /// Whether an entry must end instead of going on.
+    pub(super) fn must_abort(&self, index: u32, kind: TaskKind) -> bool {
+        self.phase() >= aborts_from(kind)
+            || self.marked.load(Ordering::Acquire) > 0 && self.inner.lock().registry.is_marked(index)
+    }
+
+    /// Leaves a waker with the entry, unless it is to be aborted.
+    pub(super) fn park(&self, index: u32, waker: &Waker) -> Park {
+        let waker = waker.clone();
+        let mut inner = self.inner.lock();
+        let phase = inner.phase;
+        if inner.registry.is_marked(index) {
+            return Park::Abort;
+        }
+        let Some((kind, entry)) = inner.registry.entry_mut(index) else { return Park::Abort };
+        if phase >= aborts_from(kind) {
+            return Park::Abort;
+        }
+        let before = entry.waker.replace(waker);
+        drop(inner);
+        drop(before);
+        Park::Parked
+    }
+
+    /// Aborts one entry; false if it has left or is being aborted already.
+    pub(super) fn abort_one(&self, id: TaskId) -> bool {
+        let mut inner = self.inner.lock();
+        if !inner.registry.mark(id) {
+            return false;
+        }
+        self.marked.fetch_add(1, Ordering::AcqRel);
+        let waker = inner.registry.entry_mut(id.index()).and_then(|(_, entry)| entry.waker.take());
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    pub(super) fn add_child(
+        self: &Arc<Self>,
+        name: TaskName,
+        options: TaskSetOptions,
+    ) -> Result<Arc<Core>, ChildError> {
+        let child = Self::new(name, options, Some(Arc::clone(self)));
+        let mut inner = self.inner.lock();
+        if inner.phase > Phase::Running {
+            return Err(ChildError::Closed { set: self.name.to_string() });
+        }
+        if inner.children.iter().any(|other| other.name == child.name) {
+            return Err(ChildError::NameTaken { set: self.name.to_string(), name: child.name.to_string() });
+        }
+        inner.children.push(Arc::clone(&child));
+        Ok(child)
+    }
+
+    pub(super) fn add_queued(&self, index: u32, job: Arc<dyn Job>) {
+        self.inner.lock().queued.insert(index, job);
+    }
+
+    /// A queued closure is about to run; false if it must not.
+    pub(super) fn start_queued(&self, index: u32) -> bool {
+        let mut inner = self.inner.lock();
+        let job = inner.queued.remove(&index);
+        let may_start = inner.phase < Phase::Aborting && !inner.registry.is_marked(index);
+        drop(inner);
+        drop(job);
+        may_start
+    }
+
+    /// Keeps a thread's handle; joins those that have ended meanwhile.
+    pub(super) fn add_thread(&self, index: u32, handle: JoinHandle<()>) {
+        let mut inner = self.inner.lock();
+        let is_live = inner.registry.get(index).is_some();
+        if is_live {
+            inner.threads.insert(index, handle);
+        } else {
+            inner.ended_threads.push(handle);
+        }
+        let gone = inner.ended_threads.extract_if(.., |thread| thread.is_finished()).collect::<Vec<_>>();
+        drop(inner);
+        join(gone);
+    }
+
+    /// The live entries, copied a chunk at a time so that nobody waits for long.
+    pub(super) fn for_each_live(&self, mut see: impl FnMut(TaskId, TaskKind, &Entry, Duration)) {
+        const AT_ONCE: u32 = 1024;
+        let mut next = 0;
+        loop {
+            let now = self.ticks();
+            let inner = self.inner.lock();
+            let places = inner.registry.places();
+            if next >= places {
+                return;
+            }
+            let until = places.min(next.saturating_add(AT_ONCE));
+            for seen in (next..until).filter_map(|index| inner.registry.get(index)) {
+                see(seen.id, seen.kind, seen.entry, seen.since.until(now));
+            }
+            next = until;
+        }
+    }
+
+    /// The names of some of the live entries, of child sets too, at most `names_max`.
+    pub(super) fn names_of_live(&self, names_max: usize) -> Vec<String> {
+        let (mut names, children) = {
+            let inner = self.inner.lock();
+            let names: Vec<_> = inner.registry.iter().take(names_max).map(|seen| seen.entry.name.to_string()).collect();
+            (names, inner.children.clone())
+        };
+        for child in children {
+            let left = names_max - names.len();
+            names.extend(child.names_of_live(left));
+        }
+        names
+    }
+
+    /// Raises the phase and takes out what an abort from that phase on must touch.
+    fn raise(&self, to: Phase) -> (Vec<Waker>, Vec<(u32, Arc<dyn Job>)>) {
+        let stays = current::stays(self.id);
+        let now = Instant::now();
+        let mut inner = self.inner.lock();
+        if inner.phase >= to {
+            return (Vec::new(), Vec::new());
+        }
+        inner.phase = to;
+        self.phase.store(to as u8, Ordering::Release);
+        inner.note_stays(stays, now);
+        let mut wakers = Vec::new();
+        let mut jobs = Vec::new();
+        if to >= Phase::Aborting {
+            for index in 0..inner.registry.places() {
+                if let Some((kind, entry)) = inner.registry.entry_mut(index)
+                    && aborts_from(kind) <= to
+                {
+                    wakers.extend(entry.waker.take());
+                }
+            }
+            jobs.extend(inner.queued.drain());
+            inner.dropping.extend(jobs.iter().map(|(index, _)| *index));
+        }
+        (wakers, jobs)
+    }
+
+    fn abort_from(self: &Arc<Self>, phase: Phase) {
+        let (wakers, jobs) = self.raise(phase);
+        for waker in wakers {
+            // A tracked future's waker is its holder's code.
+            crate::panics::contain(|| waker.wake()).unwrap_or_else(|error| {
+                tracing::error!(error, "waker panicked");
+            });
+        }
+        if !jobs.is_empty() {
+            super::blocking::dispose_elsewhere(self, jobs.into_iter().map(|(_, job)| job).collect());
+        }
+    }
+
+    /// The name of a live entry of this set or of a set below it.
+    fn find(&self, set: u64, index: u32) -> Option<String> {
+        let children = {
+            let inner = self.inner.lock();
+            if set == self.id {
+                return inner.registry.get(index).map(|seen| seen.entry.name.to_string());
+            }
+            inner.children.clone()
+        };
+        children.iter().find_map(|child| child.find(set, index))
+    }
+
+    fn children(&self) -> Vec<Arc<Core>> {
+        self.inner.lock().children.clone()
+    }
+}
+
+/// From which phase on entries of a kind are aborted.
+fn aborts_from(kind: TaskKind) -> Phase {
+    match kind {
+        TaskKind::Closing => Phase::Ending,
+        // It ends the owner; nothing aborts it.
+        TaskKind::Driver => Phase::Terminated,
+        _ => Phase::Aborting,
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        // A panic of the closure was caught inside; one of a thread-local's destructor has nobody to tell.
+        drop(thread.join());
+    }
+}
+
+impl Inner {
+    /// Whether this was the last: then nothing enters any more.
+    fn conclude(&mut self) -> bool {
+        let is_over = (Phase::Draining..Phase::Terminated).contains(&self.phase)
+            && self.registry.len() == 0
+            && self.children.is_empty();
+        if is_over {
+            self.phase = Phase::Terminated;
+        }
+        is_over
+    }
+
+    fn note_stays(&mut self, stays: Vec<Stay>, now: Instant) {
+        self.stays.retain(|(stay, _)| stay.goes_on());
+        for stay in stays {
+            if !self.stays.iter().any(|(known, _)| known.is_same(&stay)) {
+                self.stays.push((stay, now));
+            }
+        }
+    }
+
+    fn activity(&self, index: u32, kind: TaskKind) -> Activity {
+        let busy = self.stays.iter().filter(|(stay, _)| stay.index == index && stay.goes_on());
+        match kind {
+            TaskKind::Blocking if self.dropping.contains(&index) => Activity::Dropping,
+            TaskKind::Blocking | TaskKind::Thread => Activity::Blocking,
+            _ => match busy.map(|(_, since)| since.elapsed()).max() {
+                Some(at_least) => Activity::Busy { at_least },
+                None => Activity::NotPolled,
+            },
+        }
+    }
+}
+
+impl Owner for Core {
+    fn name(&self) -> Cow<'_, str> {
+        self.name.as_str().into()
+    }
+
+    fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    fn on_begin(self: &Arc<Self>, how: &Shutdown) {
+        drop(self.raise(Phase::Draining));
+        self.token.cancel();
+        self.on_tighten(how);
+        let is_over = self.inner.lock().conclude();
+        self.finish_if(is_over);
+    }
+
+    fn on_tighten(self: &Arc<Self>, how: &Shutdown) {
+        let how = how.clone().because(Reason::ParentTerminating);
+        for child in self.children() {
+            Ending::begin(&child, &how);
+        }
+    }
+
+    fn on_grace_over(self: &Arc<Self>) {
+        self.abort_from(Phase::Aborting);
+    }
+
+    fn on_abort(self: &Arc<Self>) {
+        self.abort_from(Phase::Ending);
+    }
+
+    fn fill(&self, report: &mut Report) {
+        let stays = current::stays(self.id);
+        let now = self.ticks();
+        let children = {
+            let mut inner = self.inner.lock();
+            inner.note_stays(stays, Instant::now());
+            inner.history.fill(report);
+            // While it runs, what lives is no straggler.
+            if inner.phase > Phase::Running {
+                for seen in inner.registry.iter() {
+                    let activity = inner.activity(seen.id.index(), seen.kind);
+                    report.counts.stragglers += 1;
+                    report.tasks.push(TaskReport {
+                        name: seen.entry.name.to_cow(),
+                        kind: seen.kind,
+                        place: seen.entry.place.into(),
+                        age: seen.since.until(now),
+                        outcome: Outcome::Straggler { activity },
+                    });
+                }
+            }
+            inner.children.clone()
+        };
+        report.children.extend(children.iter().map(Ending::report));
+    }
+
+    fn calling_task(&self) -> Option<String> {
+        current::entries().into_iter().find_map(|(set, index)| self.find(set, index))
+    }
+
+    fn settle(&self) {
+        let ended = std::mem::take(&mut self.inner.lock().ended_threads);
+        join(ended);
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskSet")
+            .field("name", &self.name)
+            .field("phase", &self.phase())
+            .field("live", &self.len())
+            .finish()
+    }
+}

@@ -1,0 +1,245 @@
+//! The owner of tasks, blocking jobs, threads and child sets.
+
+mod blocking;
+mod core;
+mod error;
+mod history;
+mod name;
+mod options;
+mod owned;
+mod registry;
+mod spawn;
+mod task;
+mod tracked;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+pub use self::core::Phase;
+pub use error::{ChildError, SpawnError, TaskError};
+pub use name::TaskName;
+pub use options::{PanicPolicy, TaskSetOptions};
+pub use registry::TaskId;
+pub use task::{AbortOnDrop, Task};
+pub use tracked::Tracked;
+
+use self::core::Core;
+use crate::ending::{Ending, Owner};
+use crate::report::{Place, Report, TaskKind};
+use crate::shutdown::{Reason, Shutdown};
+use crate::sync::{Arc, Weak};
+use crate::terminate::{SelfJoin, Terminate};
+
+/// The owner of background work: tasks, blocking jobs, threads, child sets.
+///
+/// When [`terminate`](Terminate::terminate) returns, no user code that was started here is running: no poll, no
+/// destructor of a future, of its output or of its panic's payload, no blocking closure, no thread; or the report
+/// names what is, with the place that started it.
+///
+/// A `TaskSet` is a handle; clones are the same set. When the last one is dropped without a termination, everything is
+/// aborted, a warning names what was running, and nothing blocks. A task that needs its own set gets a
+/// [`WeakTaskSet`], else it would keep its own set alive.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskSet::new("ingest");
+/// let stop = tasks.token();
+/// tasks.spawn("ticker", async move { stop.cancelled().await })?;
+///
+/// let how = Shutdown::within(Duration::from_secs(5), Duration::from_secs(6));
+/// let report = tasks.terminate(&how).await?;
+/// assert!(report.is_clean());
+/// assert_eq!(report.counts.drained, 1);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct TaskSet(Arc<Handle>);
+
+/// A reference to a [`TaskSet`] that does not keep it alive, for the set's own tasks.
+#[derive(Clone)]
+pub struct WeakTaskSet(Weak<Handle>);
+
+/// What all clones of a set share; the end of the last one ends the set.
+struct Handle(Arc<Core>);
+
+/// A live entry, as [`TaskSet::live`] shows it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskInfo {
+    /// Which entry of its set it is.
+    pub id: TaskId,
+    /// The name it was spawned under.
+    pub name: TaskName,
+    /// What it is.
+    pub kind: TaskKind,
+    /// Where it was spawned.
+    pub place: Place,
+    /// How long ago, in steps of 10 ms.
+    pub age: Duration,
+}
+
+impl TaskSet {
+    /// Makes a set with default options.
+    #[must_use]
+    pub fn new(name: impl Into<TaskName>) -> Self {
+        Self::with_options(name, TaskSetOptions::default())
+    }
+
+    /// Makes a set.
+    #[must_use]
+    pub fn with_options(name: impl Into<TaskName>, options: TaskSetOptions) -> Self {
+        Self(Arc::new(Handle(Core::new(name.into(), options, None))))
+    }
+
+    /// Makes a set inside of this one. It begins to terminate with this one, and this one ends after it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::Closed`] from the begin of the termination on, [`ChildError::NameTaken`] if a living child has
+    /// that name.
+    pub fn child(&self, name: impl Into<TaskName>) -> Result<Self, ChildError> {
+        let child = self.core().add_child(name.into(), self.core().options().clone())?;
+        Ok(Self(Arc::new(Handle(child))))
+    }
+
+    /// The set's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.core().name_text()
+    }
+
+    /// The token that is cancelled when the termination begins. Clone it into tasks, so that they can drain.
+    ///
+    /// Cancelling it by hand asks the tasks to finish and does nothing else.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.core().token().clone()
+    }
+
+    /// Where the set is in its life.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.core().phase()
+    }
+
+    /// How many entries live, child sets not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.core().len()
+    }
+
+    /// Whether no entry lives.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The live entries. Copied in steps, so that a large set is not held up; one that comes or goes meanwhile may be
+    /// in it or not.
+    #[must_use]
+    pub fn live(&self) -> Vec<TaskInfo> {
+        let mut live = Vec::new();
+        self.core().for_each_live(|id, kind, entry, age| {
+            live.push(TaskInfo { id, name: entry.name.clone(), kind, place: entry.place.into(), age });
+        });
+        live
+    }
+
+    /// Aborts one entry, as [`Task::abort`] does; false if it has ended or is being aborted already.
+    pub fn abort(&self, id: TaskId) -> bool {
+        self.core().abort_one(id)
+    }
+
+    /// A reference that does not keep the set alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakTaskSet {
+        WeakTaskSet(Arc::downgrade(&self.0))
+    }
+
+    /// The report as it stands: of what has ended abnormally so far while the set runs, with stragglers once it
+    /// terminates, final once nothing lives.
+    pub fn report(&self) -> Report {
+        Ending::report(self.core())
+    }
+
+    /// Terminates, blocking this thread. Needs no runtime.
+    ///
+    /// Inside of asynchronous code it holds up the worker it is called on: use [`Terminate::terminate`] there.
+    ///
+    /// # Errors
+    ///
+    /// [`SelfJoin`] if it is called by a task, job or thread of this set or of a child set.
+    pub fn terminate_blocking(&self, how: &Shutdown) -> Result<Report, SelfJoin> {
+        crate::block_on::block_on(self.terminate(how))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.0
+    }
+}
+
+impl Terminate for TaskSet {
+    fn name(&self) -> Cow<'_, str> {
+        self.core().name_text().into()
+    }
+
+    fn begin_terminate(&self, how: &Shutdown) {
+        Ending::begin(self.core(), how);
+    }
+
+    fn terminate<'a>(&'a self, how: &'a Shutdown) -> BoxFuture<'a, Result<Report, SelfJoin>> {
+        Box::pin(Ending::terminate(Arc::clone(self.core()), how.clone()))
+    }
+
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Ending::ended(Arc::clone(self.core())))
+    }
+
+    fn calling_task(&self) -> Option<String> {
+        self.core().calling_task()
+    }
+}
+
+impl WeakTaskSet {
+    /// The set, if any other handle to it is left.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<TaskSet> {
+        self.0.upgrade().map(TaskSet)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let core = &self.0;
+        if !core.ending().has_begun() {
+            let live = core.names_of_live(16);
+            if !live.is_empty() {
+                tracing::warn!(owner = core.name_text(), count = core.len(), tasks = ?live,
+                    "dropped without a termination: aborting what runs");
+            }
+        }
+        // Also when it has begun: nobody is left who could want the grace.
+        Ending::begin(core, &Shutdown::now().because(Reason::Dropped));
+    }
+}
+
+impl fmt::Debug for TaskSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.core().fmt(f)
+    }
+}
+
+impl fmt::Debug for WeakTaskSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakTaskSet")
+    }
+}

@@ -1,0 +1,277 @@
+//! The live entries of a set: a slab in chunks, 48 bytes an entry, whatever is running.
+
+use std::fmt;
+use std::panic::Location;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::name::TaskName;
+use crate::report::TaskKind;
+
+/// Entries a chunk. Growing never moves an entry, so it never holds up a spawn for longer than one chunk takes.
+const CHUNK: usize = 64;
+
+/// Ages are counted in steps of 10 ms, so that they fit into half a word: 497 days, then they stand still.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Which entry of its set a task is. Never given twice within four million uses of one place in the registry.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskId {
+    index: u32,
+    generation: u32,
+}
+
+/// What a set knows of a live entry.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: TaskName,
+    pub(super) place: &'static Location<'static>,
+    /// Wakes the entry so that it sees an abort; absent before it was first pending and once it has been used.
+    pub(super) waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    since: Ticks,
+    tag: Tag,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Vacant { next: Option<u32> },
+    Taken(Entry),
+}
+
+/// Time since the set was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticks(u32);
+
+impl Ticks {
+    pub(super) fn of(elapsed: Duration) -> Self {
+        Self(u32::try_from(elapsed.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX))
+    }
+
+    /// The time from `self` to `later`.
+    pub(super) fn until(self, later: Self) -> Duration {
+        TICK * later.0.saturating_sub(self.0)
+    }
+}
+
+/// Generation, kind and abort mark in one word.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tag(u32);
+
+impl Tag {
+    const KIND: u32 = 0b0111;
+    const MARKED: u32 = 0b1000;
+    const GENERATION_SHIFT: u32 = 10;
+
+    fn generation(self) -> u32 {
+        self.0 >> Self::GENERATION_SHIFT
+    }
+
+    fn kind(self) -> TaskKind {
+        match self.0 & Self::KIND {
+            0 => TaskKind::Task,
+            1 => TaskKind::Local,
+            2 => TaskKind::Closing,
+            3 => TaskKind::Tracked,
+            4 => TaskKind::Blocking,
+            5 => TaskKind::Thread,
+            _ => TaskKind::Driver,
+        }
+    }
+
+    fn is_marked(self) -> bool {
+        self.0 & Self::MARKED != 0
+    }
+
+    fn reused(self, kind: TaskKind) -> Self {
+        let kind = match kind {
+            TaskKind::Task => 0,
+            TaskKind::Local => 1,
+            TaskKind::Closing => 2,
+            TaskKind::Tracked => 3,
+            TaskKind::Blocking => 4,
+            TaskKind::Thread => 5,
+            TaskKind::Driver => 6,
+        };
+        Self((self.generation().wrapping_add(1) << Self::GENERATION_SHIFT) | kind)
+    }
+}
+
+/// An entry that left, or one that is looked at.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) id: TaskId,
+    pub(super) kind: TaskKind,
+    pub(super) since: Ticks,
+    pub(super) entry: &'a Entry,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    chunks: Vec<Box<[Slot]>>,
+    vacant: Option<u32>,
+    len: usize,
+}
+
+impl Registry {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many places there are; indices are below it.
+    pub(super) fn places(&self) -> u32 {
+        u32::try_from(self.chunks.len() * CHUNK).unwrap_or(u32::MAX)
+    }
+
+    /// Takes a place; none when all four thousand million are taken.
+    pub(super) fn insert(&mut self, kind: TaskKind, since: Ticks, entry: Entry) -> Option<TaskId> {
+        if self.vacant.is_none() {
+            self.grow()?;
+        }
+        let index = self.vacant?;
+        let slot = self.slot_mut(index)?;
+        let Body::Vacant { next } = slot.body else { return None };
+        slot.since = since;
+        slot.tag = slot.tag.reused(kind);
+        slot.body = Body::Taken(entry);
+        let generation = slot.tag.generation();
+        self.vacant = next;
+        self.len += 1;
+        Some(TaskId { index, generation })
+    }
+
+    pub(super) fn remove(&mut self, index: u32) -> Option<(TaskKind, Ticks, Entry)> {
+        let next = self.vacant;
+        let slot = self.slot_mut(index)?;
+        if matches!(slot.body, Body::Vacant { .. }) {
+            return None;
+        }
+        let Body::Taken(entry) = std::mem::replace(&mut slot.body, Body::Vacant { next }) else { return None };
+        let (kind, since) = (slot.tag.kind(), slot.since);
+        self.vacant = Some(index);
+        self.len -= 1;
+        Some((kind, since, entry))
+    }
+
+    pub(super) fn get(&self, index: u32) -> Option<Seen<'_>> {
+        let slot = self.slot(index)?;
+        let Body::Taken(entry) = &slot.body else { return None };
+        let id = TaskId { index, generation: slot.tag.generation() };
+        Some(Seen { id, kind: slot.tag.kind(), since: slot.since, entry })
+    }
+
+    pub(super) fn entry_mut(&mut self, index: u32) -> Option<(TaskKind, &mut Entry)> {
+        let slot = self.slot_mut(index)?;
+        let kind = slot.tag.kind();
+        let Body::Taken(entry) = &mut slot.body else { return None };
+        Some((kind, entry))
+    }
+
+    /// Marks a live entry for abort; false if it has left or is marked already.
+    pub(super) fn mark(&mut self, id: TaskId) -> bool {
+        let Some(slot) = self.slot_mut(id.index) else { return false };
+        let is_live = matches!(slot.body, Body::Taken(_)) && slot.tag.generation() == id.generation;
+        let is_news = is_live && !slot.tag.is_marked();
+        if is_news {
+            slot.tag.0 |= Tag::MARKED;
+        }
+        is_news
+    }
+
+    pub(super) fn is_marked(&self, index: u32) -> bool {
+        self.slot(index).is_some_and(|slot| slot.tag.is_marked())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Seen<'_>> {
+        (0..self.places()).filter_map(|index| self.get(index))
+    }
+
+    fn slot(&self, index: u32) -> Option<&Slot> {
+        let index = index as usize;
+        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+    }
+
+    fn slot_mut(&mut self, index: u32) -> Option<&mut Slot> {
+        let index = index as usize;
+        self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
+    }
+
+    fn grow(&mut self) -> Option<()> {
+        let first = u32::try_from(self.chunks.len() * CHUNK).ok()?;
+        let last = first.checked_add(CHUNK as u32 - 1)?;
+        let slots = (first..=last).map(|index| Slot {
+            since: Ticks(0),
+            tag: Tag::default(),
+            body: Body::Vacant { next: (index < last).then_some(index + 1) },
+        });
+        self.chunks.push(slots.collect());
+        self.vacant = Some(first);
+        Some(())
+    }
+}
+
+impl TaskId {
+    pub(super) fn index(self) -> u32 {
+        self.index
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.index, self.generation)
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &'static str) -> Entry {
+        Entry { name: name.into(), place: Location::caller(), waker: None }
+    }
+
+    #[test]
+    fn an_entry_takes_48_bytes() {
+        assert_eq!(size_of::<Slot>(), 48);
+    }
+
+    #[test]
+    fn a_reused_place_has_another_id() {
+        let mut registry = Registry::default();
+        let first = registry.insert(TaskKind::Task, Ticks(0), entry("first")).unwrap();
+        assert_eq!(registry.remove(first.index).unwrap().2.name.as_str(), "first");
+        let second = registry.insert(TaskKind::Blocking, Ticks(3), entry("second")).unwrap();
+        assert_eq!(first.index, second.index);
+        assert_ne!(first, second);
+        assert!(!registry.mark(first), "the old id must not reach the new entry");
+        assert!(registry.mark(second));
+        assert!(registry.is_marked(second.index));
+        assert_eq!(registry.get(second.index).unwrap().kind, TaskKind::Blocking);
+    }
+
+    #[test]
+    fn places_are_reused_before_it_grows() {
+        let mut registry = Registry::default();
+        for _ in 0..10 {
+            let ids: Vec<_> =
+                (0..100).map(|_| registry.insert(TaskKind::Task, Ticks(0), entry("t")).unwrap()).collect();
+            assert_eq!(registry.len(), 100);
+            assert_eq!(registry.iter().count(), 100);
+            for id in ids {
+                assert!(registry.remove(id.index).is_some());
+                assert!(registry.remove(id.index).is_none(), "an entry leaves once");
+            }
+        }
+        assert_eq!(registry.places(), 128);
+    }
+}
