@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::select;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use crate::report::{GraceCut, Report};
 use crate::shutdown::{Reason, Shutdown, Timekeeper, WatchId, Watched};
@@ -94,12 +93,19 @@ enum Stage {
 /// An owner as the timekeeper sees it.
 struct OwnerWatch<O> {
     owner: Arc<O>,
-    force: CancellationToken,
+    timekeeper: Arc<Timekeeper>,
+}
+
+/// Why grace is to end before its instant.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    ForcedAt(Instant),
+    NoClockThread,
 }
 
 impl<O: Owner> Watched for OwnerWatch<O> {
     fn on_due(self: Arc<Self>, _at: Instant, now: Instant) -> Option<Instant> {
-        Ending::advance(&self.owner, now, self.force.is_cancelled().then_some(GraceCut::Forced))
+        Ending::advance(&self.owner, now, self.timekeeper.forced_at().map(Cut::ForcedAt))
     }
 }
 
@@ -116,10 +122,34 @@ impl Ending {
         !matches!(*self.state.lock(), State::Open)
     }
 
+    /// `how` with the instants that hold by now, which another caller may have tightened.
+    #[must_use]
+    pub fn tightened(&self, how: &Shutdown) -> Shutdown {
+        match &*self.state.lock() {
+            State::Begun(begun) => how.until(begun.grace, begun.abort),
+            State::Open | State::Over(_) => how.clone(),
+        }
+    }
+
     /// Whether the owner has ended and nothing of it lives.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(*self.state.lock(), State::Over(_))
+    }
+
+    /// Waits until a termination has begun.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping it forgets the wait and nothing else.
+    pub async fn begun(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.has_begun() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Begins the end of `owner`, or joins it and tightens its instants.
@@ -143,11 +173,12 @@ impl Ending {
         drop(state);
         if is_first {
             tracing::debug!(owner = %owner.name(), reason = ?how.reason(), "termination began");
+            ending.changed.notify_waiters();
             owner.on_begin(how);
         } else {
             owner.on_tighten(how);
         }
-        let forced = how.is_forced().then_some(GraceCut::Forced);
+        let forced = how.timekeeper().forced_at().map(Cut::ForcedAt);
         // Nobody waits for an owner that was merely dropped, so there is no report to be on time with.
         if let Some(due) = Self::advance(owner, now, forced)
             && *how.reason() != Reason::Dropped
@@ -158,11 +189,11 @@ impl Ending {
 
     fn watch<O: Owner>(owner: &Arc<O>, how: &Shutdown, due: Instant) {
         let timekeeper = how.timekeeper();
-        let target = Arc::new(OwnerWatch { owner: Arc::clone(owner), force: how.forced() });
+        let target = Arc::new(OwnerWatch { owner: Arc::clone(owner), timekeeper: Arc::clone(timekeeper) });
         let Ok(id) = timekeeper.watch(due, target) else {
             // Nobody could end the grace, so it ends here; the callers keep the last second by polling.
             tracing::warn!(owner = %owner.name(), "no thread to keep the deadlines: aborting now");
-            Self::advance(owner, timekeeper.now(), Some(GraceCut::NoClockThread));
+            Self::advance(owner, timekeeper.now(), Some(Cut::NoClockThread));
             return;
         };
         if let State::Begun(begun) = &mut *owner.ending().state.lock() {
@@ -173,7 +204,7 @@ impl Ending {
     }
 
     /// Moves through the stages that are due, tells the owner, and gives the next instant.
-    fn advance<O: Owner>(owner: &Arc<O>, now: Instant, cut: Option<GraceCut>) -> Option<Instant> {
+    fn advance<O: Owner>(owner: &Arc<O>, now: Instant, cut: Option<Cut>) -> Option<Instant> {
         let ending = owner.ending();
         loop {
             let entered = {
@@ -186,7 +217,7 @@ impl Ending {
                 if now < due {
                     return Some(due);
                 }
-                let Some(next) = begun.stage.next() else { return None };
+                let next = begun.stage.next()?;
                 begun.stage = next;
                 next
             };
@@ -239,7 +270,7 @@ impl Ending {
                 Stand::Going => {}
                 Stand::Clockless => {
                     // Without a thread to keep the time it is this task that must look at the clock.
-                    Self::advance(&owner, how.clock_now(), Some(GraceCut::NoClockThread));
+                    Self::advance(&owner, how.clock_now(), Some(Cut::NoClockThread));
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -249,8 +280,8 @@ impl Ending {
                     break Self::report(&owner);
                 }
             }
-            if how.is_forced() {
-                Self::advance(&owner, how.clock_now(), Some(GraceCut::Forced));
+            if let Some(at) = how.timekeeper().forced_at() {
+                Self::advance(&owner, how.clock_now(), Some(Cut::ForcedAt(at)));
                 changed.await;
             } else {
                 select(changed, pin!(force.cancelled())).await;
@@ -378,16 +409,24 @@ impl Begun {
         is_earlier
     }
 
-    /// Ends grace now and moves the abort instant forward with it.
-    fn cut(&mut self, now: Instant, cut: GraceCut) {
+    /// Ends grace before its instant and moves the abort instant forward with it.
+    fn cut(&mut self, now: Instant, cut: Cut) {
         match cut {
-            GraceCut::Forced if self.grace_cut.is_some() || now >= self.grace => return,
-            GraceCut::Forced => self.abort = self.abort.min(now + (self.abort - self.grace)),
+            Cut::ForcedAt(at) => {
+                if self.grace_cut.is_some() || at >= self.grace {
+                    return;
+                }
+                self.abort = self.abort.min(at + (self.abort - self.grace));
+                self.grace = at;
+                self.grace_cut = Some(GraceCut::Forced);
+            }
             // Cleanup could not be ended either.
-            GraceCut::NoClockThread => self.abort = self.abort.min(now),
+            Cut::NoClockThread => {
+                self.abort = self.abort.min(now);
+                self.grace = self.grace.min(now);
+                self.grace_cut = Some(GraceCut::NoClockThread);
+            }
         }
-        self.grace = self.grace.min(now);
-        self.grace_cut = Some(cut);
     }
 
     /// When the present stage ends by itself.

@@ -8,6 +8,7 @@ mod ending;
 mod panics;
 mod report;
 mod shutdown;
+mod stack;
 mod sync;
 mod task_set;
 mod terminate;
@@ -15,6 +16,7 @@ mod terminate;
 pub use ending::{Ending, Owner};
 pub use report::{Activity, Counts, Found, GraceCut, Outcome, Place, Remnant, Report, TaskKind, TaskReport, Unclean};
 pub use shutdown::{Clock, Reason, Shutdown, SleepUntil};
+pub use stack::{Level, PushError, PushErrorKind, Stack};
 pub use task_set::{
     AbortOnDrop, ChildError, PanicPolicy, Phase, SpawnError, Task, TaskError, TaskId, TaskInfo, TaskName, TaskSet,
     TaskSetOptions, Tracked, WeakTaskSet,

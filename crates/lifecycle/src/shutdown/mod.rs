@@ -123,14 +123,13 @@ impl Shutdown {
     /// Whether [`force`](Self::force) was called.
     #[must_use]
     pub fn is_forced(&self) -> bool {
-        self.timekeeper.is_forced()
+        self.timekeeper.forced_at().is_some()
     }
 
     /// Waits until the clock of this shutdown shows `at`.
     ///
     /// It is kept by the thread that keeps the deadlines, so it needs no runtime and no timer of one. If no thread can
     /// be made it is ready at once.
-    #[must_use]
     pub fn sleep_until(&self, at: Instant) -> SleepUntil {
         SleepUntil::new(Arc::clone(&self.timekeeper), at)
     }
@@ -163,9 +162,20 @@ impl Shutdown {
             if let Either::Right(_) = select(pin!(forced.cancelled()), sleep).await {
                 return;
             }
-            let moved = timekeeper.now() + (abort - grace);
+            let moved = timekeeper.forced_at().unwrap_or(abort) + (abort - grace);
             SleepUntil::new(timekeeper, moved.min(abort)).await;
         }
+    }
+
+    /// The same shutdown with both instants over.
+    pub(crate) fn at_once(&self) -> Self {
+        let now = self.timekeeper.now();
+        self.until(now, now)
+    }
+
+    /// The same shutdown with these instants where they are earlier.
+    pub(crate) fn until(&self, grace: Instant, abort: Instant) -> Self {
+        Self { grace: self.grace.min(grace), abort: self.abort.min(abort), ..self.clone() }
     }
 
     pub(crate) fn timekeeper(&self) -> &Arc<Timekeeper> {

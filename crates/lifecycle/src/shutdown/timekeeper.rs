@@ -50,6 +50,8 @@ struct State {
     queue: BTreeSet<(Instant, WatchId)>,
     next_id: u64,
     keeper: Keeper,
+    /// When force was called.
+    forced_at: Option<Instant>,
     /// Force was called and the watches have not been told yet.
     force_untold: bool,
     /// When the first termination of the tree began.
@@ -91,6 +93,7 @@ impl Timekeeper {
                 queue: BTreeSet::new(),
                 next_id: 0,
                 keeper: Keeper::None,
+                forced_at: None,
                 force_untold: false,
                 began: None,
             }),
@@ -104,23 +107,38 @@ impl Timekeeper {
         self.clock.now()
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// Notes that a termination of this tree begins, and gives the instant of the first one.
     pub(crate) fn began(&self, now: Instant) -> Instant {
         *self.state.lock().began.get_or_insert(now)
     }
 
     pub(super) fn force(&self) {
+        let now = self.now();
+        {
+            let mut state = self.state.lock();
+            if state.forced_at.is_some() {
+                return;
+            }
+            state.forced_at = Some(now);
+            state.force_untold = true;
+        }
         self.force.cancel();
-        self.state.lock().force_untold = true;
         self.wake();
     }
 
-    pub(crate) fn is_forced(&self) -> bool {
-        self.force.is_cancelled()
+    /// When force was called, if it was.
+    pub(crate) fn forced_at(&self) -> Option<Instant> {
+        // The token answers without the lock, which is what nearly every call needs.
+        if self.force.is_cancelled() { self.state.lock().forced_at } else { None }
+    }
+
+    /// The runtime that keeps the time instead of a thread, on a test clock.
+    pub(crate) fn runtime(&self) -> Option<&tokio::runtime::Handle> {
+        match &self.clock.0 {
+            Kind::System => None,
+            #[cfg(feature = "test-clock")]
+            Kind::Tokio(runtime) => Some(runtime),
+        }
     }
 
     pub(crate) fn forced(&self) -> CancellationToken {
@@ -316,7 +334,7 @@ impl std::fmt::Debug for Timekeeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Timekeeper")
             .field("clock", &self.clock)
-            .field("forced", &self.is_forced())
+            .field("forced", &self.force.is_cancelled())
             .finish_non_exhaustive()
     }
 }

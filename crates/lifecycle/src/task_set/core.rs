@@ -91,6 +91,15 @@ struct Inner {
     stays: Vec<(Stay, Instant)>,
 }
 
+/// What an abort must touch, taken out of the set.
+#[derive(Default)]
+struct Aborted {
+    /// Of the entries that are to see it.
+    wakers: Vec<Waker>,
+    /// Closures that have not started.
+    jobs: Vec<Arc<dyn Job>>,
+}
+
 /// What a pending entry learns when it leaves its waker.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Park {
@@ -374,34 +383,34 @@ impl Core {
     }
 
     /// Raises the phase and takes out what an abort from that phase on must touch.
-    fn raise(&self, to: Phase) -> (Vec<Waker>, Vec<(u32, Arc<dyn Job>)>) {
+    fn raise(&self, to: Phase) -> Aborted {
         let stays = current::stays(self.id);
         let now = Instant::now();
         let mut inner = self.inner.lock();
         if inner.phase >= to {
-            return (Vec::new(), Vec::new());
+            return Aborted::default();
         }
         inner.phase = to;
         self.phase.store(to as u8, Ordering::Release);
         inner.note_stays(stays, now);
-        let mut wakers = Vec::new();
-        let mut jobs = Vec::new();
+        let mut aborted = Aborted::default();
         if to >= Phase::Aborting {
             for index in 0..inner.registry.places() {
                 if let Some((kind, entry)) = inner.registry.entry_mut(index)
                     && aborts_from(kind) <= to
                 {
-                    wakers.extend(entry.waker.take());
+                    aborted.wakers.extend(entry.waker.take());
                 }
             }
-            jobs.extend(inner.queued.drain());
-            inner.dropping.extend(jobs.iter().map(|(index, _)| *index));
+            let queued = std::mem::take(&mut inner.queued);
+            inner.dropping.extend(queued.keys());
+            aborted.jobs.extend(queued.into_values());
         }
-        (wakers, jobs)
+        aborted
     }
 
     fn abort_from(self: &Arc<Self>, phase: Phase) {
-        let (wakers, jobs) = self.raise(phase);
+        let Aborted { wakers, jobs } = self.raise(phase);
         for waker in wakers {
             // A tracked future's waker is its holder's code.
             crate::panics::contain(|| waker.wake()).unwrap_or_else(|error| {
@@ -409,7 +418,7 @@ impl Core {
             });
         }
         if !jobs.is_empty() {
-            super::blocking::dispose_elsewhere(self, jobs.into_iter().map(|(_, job)| job).collect());
+            super::blocking::dispose_elsewhere(self, jobs);
         }
     }
 
@@ -493,7 +502,7 @@ impl Owner for Core {
     fn on_begin(self: &Arc<Self>, how: &Shutdown) {
         drop(self.raise(Phase::Draining));
         self.token.cancel();
-        self.on_tighten(how);
+        self.on_tighten(&self.ending.tightened(how));
         let is_over = self.inner.lock().conclude();
         self.finish_if(is_over);
     }

@@ -71,6 +71,9 @@ pub struct WeakTaskSet(Weak<Handle>);
 /// What all clones of a set share; the end of the last one ends the set.
 struct Handle(Arc<Core>);
 
+/// How many tasks the warning about a dropped set names; the rest is counted.
+const NAMES_IN_WARNING_MAX: usize = 16;
+
 /// A live entry, as [`TaskSet::live`] shows it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -220,14 +223,15 @@ impl WeakTaskSet {
 impl Drop for Handle {
     fn drop(&mut self) {
         let core = &self.0;
-        if !core.ending().has_begun() {
-            let live = core.names_of_live(16);
-            if !live.is_empty() {
-                tracing::warn!(owner = core.name_text(), count = core.len(), tasks = ?live,
-                    "dropped without a termination: aborting what runs");
-            }
+        // A termination that has begun goes on without handles.
+        if core.ending().has_begun() {
+            return;
         }
-        // Also when it has begun: nobody is left who could want the grace.
+        let live = core.names_of_live(NAMES_IN_WARNING_MAX);
+        if !live.is_empty() {
+            tracing::warn!(owner = core.name_text(), count = core.len(), tasks = ?live,
+                "dropped without a termination: aborting what runs");
+        }
         Ending::begin(core, &Shutdown::now().because(Reason::Dropped));
     }
 }

@@ -1,0 +1,271 @@
+//! What a stack holds, and what it does at each stage of its end.
+
+use std::borrow::Cow;
+use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use futures_util::future::FutureExt;
+use tokio::sync::Notify;
+
+use super::driver;
+use super::level::{Level, PushError, PushErrorKind};
+use crate::ending::{Ending, Owner};
+use crate::panics::contain;
+use crate::report::Report;
+use crate::shutdown::{Reason, Shutdown};
+use crate::sync::{Arc, Mutex};
+use crate::task_set::TaskName;
+use crate::terminate::Terminate;
+
+pub(super) struct Core {
+    name: TaskName,
+    ending: Ending,
+    state: Mutex<State>,
+    /// The instants of `State::Ending` moved.
+    pub(super) tightened: Notify,
+    driver: Mutex<Option<JoinHandle<()>>>,
+}
+
+enum State {
+    Open(Vec<Level>),
+    Ending(Run),
+}
+
+/// A termination under way.
+struct Run {
+    how: Shutdown,
+    /// In order of their end: the last pushed first.
+    levels: Vec<Arc<Level>>,
+    /// The levels that have been begun, from the top.
+    begun: Vec<Begun>,
+    /// What each component has reported so far, level by level.
+    reports: Vec<Vec<Option<Report>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Begun {
+    at: Instant,
+    /// When the level's share of the grace ends.
+    share_ends: Option<Instant>,
+}
+
+/// One level's turn.
+pub(super) struct Turn {
+    pub(super) number: usize,
+    pub(super) level: Arc<Level>,
+    /// How it is to end, as it stands now.
+    pub(super) how: Shutdown,
+    began: Instant,
+    /// How many levels have to end, this one included.
+    left: u32,
+}
+
+impl Core {
+    pub(super) fn new(name: TaskName) -> Self {
+        Self {
+            name,
+            ending: Ending::new(),
+            state: Mutex::new(State::Open(Vec::new())),
+            tightened: Notify::new(),
+            driver: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn push(&self, level: Level) -> Result<(), PushError> {
+        let names = level.names();
+        let refuse = |kind, level| Err(PushError { stack: self.name.to_string(), kind, level });
+        let mut state = self.state.lock();
+        let State::Open(levels) = &mut *state else { return refuse(PushErrorKind::Terminating, level) };
+        let mut taken: Vec<_> = levels.iter().flat_map(Level::names).collect();
+        for name in names {
+            if taken.contains(&name) {
+                return refuse(PushErrorKind::NameTaken { name }, level);
+            }
+            taken.push(name);
+        }
+        levels.push(level);
+        Ok(())
+    }
+
+    pub(super) fn components(&self) -> Vec<Arc<dyn Terminate>> {
+        match &*self.state.lock() {
+            State::Open(levels) => levels.iter().rev().flat_map(|level| level.components.iter().cloned()).collect(),
+            State::Ending(run) => run.levels.iter().flat_map(|level| level.components.iter().cloned()).collect(),
+        }
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.components().iter().map(|component| component.name().into_owned()).collect()
+    }
+
+    /// Begins the turn of the next level.
+    pub(super) fn next_turn(&self) -> Option<Turn> {
+        let mut state = self.state.lock();
+        let State::Ending(run) = &mut *state else { return None };
+        let number = run.begun.len();
+        let share = run.levels.get(number)?.share;
+        let at = run.how.clock_now();
+        run.begun.push(Begun { at, share_ends: share.map(|share| run.how.capped(share).grace()) });
+        run.turn(number)
+    }
+
+    /// A turn as it stands now.
+    pub(super) fn turn(&self, number: usize) -> Option<Turn> {
+        match &*self.state.lock() {
+            State::Ending(run) => run.turn(number),
+            State::Open(_) => None,
+        }
+    }
+
+    pub(super) fn keep(&self, level: usize, component: usize, report: Report) {
+        if let State::Ending(run) = &mut *self.state.lock()
+            && let Some(place) = run.reports.get_mut(level).and_then(|reports| reports.get_mut(component))
+        {
+            *place = Some(report);
+        }
+    }
+
+    /// Whether every component has reported that nothing of it is left.
+    pub(super) fn is_all_gone(&self) -> bool {
+        match &*self.state.lock() {
+            State::Ending(run) => run.reports.iter().flatten().all(|report| report.as_ref().is_some_and(is_final)),
+            State::Open(_) => false,
+        }
+    }
+
+    /// Tells components to end, one after the other; a panic of one does not keep the others from hearing it.
+    pub(super) fn begin_all(components: &[Arc<dyn Terminate>], how: &Shutdown) {
+        for component in components {
+            if let Err(error) = contain(|| component.begin_terminate(how)) {
+                tracing::error!(owner = %component.name(), error, "begin_terminate panicked");
+            }
+        }
+    }
+}
+
+impl Run {
+    fn turn(&self, number: usize) -> Option<Turn> {
+        let begun = self.begun.get(number)?;
+        let how = self.how.until(begun.share_ends.unwrap_or_else(|| self.how.grace()), self.how.abort());
+        Some(Turn {
+            number,
+            level: Arc::clone(self.levels.get(number)?),
+            how: how.because(Reason::ParentTerminating),
+            began: begun.at,
+            left: u32::try_from(self.levels.len() - number).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+impl Turn {
+    /// Waits until the level's grace is over, and its part of the time up to the abort instant too.
+    pub(super) async fn used_up(self) {
+        self.how.grace_over().await;
+        let grace_ended = self.how.timekeeper().forced_at().map_or(self.how.grace(), |at| at.min(self.how.grace()));
+        let part = self.how.abort().saturating_duration_since(self.how.grace()) / self.left.max(1);
+        let until = (grace_ended.max(self.began) + part).min(self.how.abort());
+        self.how.sleep_until(until).await;
+    }
+}
+
+/// Whether a report cannot change any more.
+fn is_final(report: &Report) -> bool {
+    report.stragglers().next().is_none() && report.remnants_all().next().is_none()
+}
+
+/// Asks a component that has not reported, or whose report was not final, once more, without waiting.
+fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>) -> Report {
+    if before.as_ref().is_some_and(is_final)
+        && let Some(report) = before
+    {
+        return report;
+    }
+    let mut cx = Context::from_waker(Waker::noop());
+    let asked = contain(|| component.terminate(how).poll_unpin(&mut cx));
+    let silent = |error| Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error);
+    match asked {
+        Ok(Poll::Ready(Ok(report))) => report,
+        Ok(Poll::Ready(Err(error))) => silent(error.to_string()),
+        Ok(Poll::Pending) => before.unwrap_or_else(|| silent("has not reported".to_owned())),
+        Err(message) => silent(format!("panicked while it terminated: {message}")),
+    }
+}
+
+impl Owner for Core {
+    fn name(&self) -> Cow<'_, str> {
+        self.name.as_str().into()
+    }
+
+    fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    fn on_begin(self: &Arc<Self>, how: &Shutdown) {
+        {
+            let mut state = self.state.lock();
+            let State::Open(levels) = &mut *state else { return };
+            let levels: Vec<_> = std::mem::take(levels).into_iter().rev().map(Arc::new).collect();
+            let reports = levels.iter().map(|level| vec![None; level.components.len()]).collect();
+            let how = self.ending.tightened(how);
+            *state = State::Ending(Run { how, levels, begun: Vec::new(), reports });
+        }
+        if *how.reason() == Reason::Dropped {
+            Self::begin_all(&self.components(), how);
+            return;
+        }
+        *self.driver.lock() = driver::start(self, how);
+    }
+
+    fn on_tighten(self: &Arc<Self>, how: &Shutdown) {
+        let begun = {
+            let mut state = self.state.lock();
+            let State::Ending(run) = &mut *state else { return };
+            run.how = run.how.until(how.grace(), how.abort());
+            (0..run.begun.len()).filter_map(|number| run.turn(number)).collect::<Vec<_>>()
+        };
+        for turn in begun {
+            Self::begin_all(&turn.level.components, &turn.how);
+        }
+        self.tightened.notify_one();
+    }
+
+    fn on_grace_over(self: &Arc<Self>) {
+        // The components keep the same instants; those that have not begun yet are told when their turn comes.
+    }
+
+    fn on_abort(self: &Arc<Self>) {
+        let how = match &*self.state.lock() {
+            State::Ending(run) => run.how.at_once().because(Reason::ParentTerminating),
+            State::Open(_) => return,
+        };
+        Self::begin_all(&self.components(), &how);
+        self.tightened.notify_one();
+    }
+
+    fn fill(&self, report: &mut Report) {
+        let (how, asked) = match &*self.state.lock() {
+            State::Open(_) => return,
+            State::Ending(run) => {
+                let begun = run.levels[..run.begun.len()].iter().zip(&run.reports);
+                let asked: Vec<_> = begun
+                    .flat_map(|(level, reports)| level.components.iter().cloned().zip(reports.iter().cloned()))
+                    .collect();
+                (run.how.clone(), asked)
+            }
+        };
+        report.children.extend(asked.into_iter().map(|(component, before)| ask(&component, &how, before)));
+    }
+
+    fn calling_task(&self) -> Option<String> {
+        self.components().iter().find_map(|component| component.calling_task())
+    }
+
+    fn settle(&self) {
+        let driver = self.driver.lock().take();
+        if let Some(driver) = driver {
+            // It has called `finish` and only returns; its panics were caught.
+            drop(driver.join());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Ends the levels of a stack one after the other.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::thread::JoinHandle;
+
+use futures_util::future::{Either, FutureExt, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::runtime::Handle;
+
+use super::core::{Core, Turn};
+use crate::block_on::block_on;
+use crate::ending::Ending;
+use crate::report::Report;
+use crate::shutdown::{Reason, Shutdown};
+use crate::sync::Arc;
+use crate::terminate::Terminate;
+
+/// Starts the driver on a thread of its own, so that order is kept while the runtime's workers are busy. On a test
+/// clock it is a task, because a paused clock would jump ahead of a thread.
+#[expect(clippy::disallowed_methods, reason = "the stack joins its driver before it gives its report away")]
+pub(super) fn start(core: &Arc<Core>, how: &Shutdown) -> Option<JoinHandle<()>> {
+    if let Some(runtime) = how.timekeeper().runtime() {
+        drop(runtime.spawn(drive(Arc::clone(core))));
+        return None;
+    }
+    let context = Handle::try_current().ok();
+    let driven = Arc::clone(core);
+    let thread = std::thread::Builder::new().name("landfall-stack".into()).spawn({
+        let context = context.clone();
+        move || {
+            // Components may need their runtime while they are polled here.
+            let _context = context.as_ref().map(Handle::enter);
+            block_on(drive(driven));
+        }
+    });
+    match (thread, context) {
+        (Ok(thread), _) => Some(thread),
+        (Err(_), Some(runtime)) => {
+            drop(runtime.spawn(drive(Arc::clone(core))));
+            None
+        }
+        (Err(error), None) => {
+            tracing::warn!(%error, "no thread to end the components in order: they end all at once");
+            while let Some(turn) = core.next_turn() {
+                Core::begin_all(&turn.level.components, &turn.how);
+            }
+            None
+        }
+    }
+}
+
+/// What the driver waits for.
+enum Event {
+    Reported {
+        level: usize,
+        component: usize,
+        report: Box<Report>,
+    },
+    /// The level has used up its time.
+    Stuck,
+    /// The instants moved.
+    Tightened,
+    /// No component is being waited for.
+    Quiet,
+}
+
+async fn drive(core: Arc<Core>) {
+    let mut waits = FuturesUnordered::new();
+    while let Some(turn) = core.next_turn() {
+        let (number, mut left) = (turn.number, turn.level.components.len());
+        for (index, component) in turn.level.components.iter().enumerate() {
+            let wait = terminate(Arc::clone(component), turn.how.clone());
+            waits.push(wait.map(move |report| (number, index, report)));
+        }
+        while left > 0 {
+            match next_event(&core, &mut waits, core.turn(number)).await {
+                Event::Reported { level, component, report } => {
+                    core.keep(level, component, *report);
+                    left -= usize::from(level == number);
+                }
+                Event::Tightened => {}
+                Event::Stuck | Event::Quiet => break,
+            }
+        }
+    }
+    // The levels that got stuck; each reports by its own deadline.
+    loop {
+        match next_event(&core, &mut waits, None).await {
+            Event::Reported { level, component, report } => core.keep(level, component, *report),
+            Event::Tightened | Event::Stuck => {}
+            Event::Quiet => break,
+        }
+    }
+    drop(waits);
+    if core.is_all_gone() {
+        Ending::finish(&core);
+    }
+}
+
+async fn next_event<W>(core: &Core, waits: &mut FuturesUnordered<W>, turn: Option<Turn>) -> Event
+where
+    W: Future<Output = (usize, usize, Report)>,
+{
+    let stuck = pin!(async {
+        match turn {
+            Some(turn) => turn.used_up().await,
+            None => std::future::pending().await,
+        }
+    });
+    let tightened = pin!(core.tightened.notified());
+    let moved = select(tightened, stuck);
+    // Reports first: a level that ended in its last moment was not stuck.
+    match select(waits.next(), moved).await {
+        Either::Left((Some((level, component, report)), _)) => {
+            Event::Reported { level, component, report: Box::new(report) }
+        }
+        Either::Left((None, _)) => Event::Quiet,
+        Either::Right((Either::Left(_), _)) => Event::Tightened,
+        Either::Right((Either::Right(_), _)) => Event::Stuck,
+    }
+}
+
+/// Terminates a component and gives a report in any case.
+async fn terminate(component: Arc<dyn Terminate>, how: Shutdown) -> Report {
+    let ended = AssertUnwindSafe(async { component.terminate(&how).await }).catch_unwind().await;
+    let failed = |error| Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error);
+    match ended {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(payload) => failed(format!("panicked while it terminated: {}", crate::panics::into_message(payload))),
+    }
+}
