@@ -1,0 +1,19 @@
+//! The behaviour of `landfall-lifecycle`, through its public API.
+#![forbid(unsafe_code)]
+
+mod blocking;
+mod closing;
+mod drain;
+mod dropped;
+mod harness;
+mod log;
+mod outcomes;
+mod panics;
+mod refusal;
+mod registry;
+mod runtimes;
+mod self_join;
+mod sharing;
+mod shutdown;
+mod threads;
+mod tracked;

@@ -1,0 +1,203 @@
+//! Sets without a runtime, after their runtime, on a runtime without timers, and on a `LocalSet`.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use landfall_lifecycle::{Activity, Outcome, Shutdown, TaskError, TaskSet, Terminate};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
+
+use crate::harness::{
+    Alive, Guard, Hold, Watchdog, assert_clean, current_thread, foreign_panics, long, multi_thread, no_grace, on_both,
+    until_blocking,
+};
+
+async fn hold(_guard: Guard) {
+    std::future::pending::<()>().await;
+}
+
+#[test]
+fn a_set_ends_without_any_runtime() {
+    let _watched = Watchdog::new();
+    let (tasks, how) = (TaskSet::new("set"), long());
+    let thread = tasks.spawn_thread("worker", |token| until_blocking(|| token.is_cancelled())).unwrap();
+    let report = tasks.terminate_blocking(&how).unwrap();
+    assert_clean(&report);
+    assert_eq!(report.counts.drained, 1);
+    assert!(thread.is_finished());
+}
+
+#[test]
+fn terminate_blocking_ends_tasks_of_a_runtime_elsewhere() {
+    let _watched = Watchdog::new();
+    let runtime = multi_thread();
+    let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+    for _ in 0..10 {
+        drop(tasks.spawn_on(runtime.handle(), "deaf", hold(alive.guard())).unwrap());
+    }
+    let report = tasks.terminate_blocking(&no_grace()).unwrap();
+    assert_eq!(alive.count(), 0);
+    assert_clean(&report);
+    assert_eq!(report.counts.aborted, 10);
+}
+
+#[test]
+fn a_set_outlives_its_runtime_however_that_ends() {
+    fn check(runtime: Runtime, end: fn(Runtime)) {
+        let _watched = Watchdog::new();
+        let panics = foreign_panics();
+        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+        let handle = runtime.handle().clone();
+        let (task, job) = {
+            let _context = runtime.enter();
+            let guard = alive.guard();
+            let job = tasks.spawn_blocking("job", move |_| drop(guard)).unwrap();
+            (tasks.spawn_with_handle("task", hold(alive.guard())).unwrap(), job)
+        };
+        end(runtime);
+        until_blocking(|| tasks.is_empty());
+        assert_eq!(alive.count(), 0);
+        let other = current_thread();
+        assert_eq!(other.block_on(task), Err(TaskError::RuntimeGone));
+        let ran = match other.block_on(job) {
+            Ok(()) => 1,
+            Err(error) => {
+                assert!(matches!(error, TaskError::NeverStarted | TaskError::RuntimeGone), "{error}");
+                0
+            }
+        };
+        // The handle of a runtime that has gone still takes work, which ends at once.
+        let late = tasks.spawn_on(&handle, "late", hold(alive.guard())).unwrap();
+        assert_eq!(other.block_on(late), Err(TaskError::RuntimeGone));
+        let late = {
+            let _context = handle.enter();
+            let guard = alive.guard();
+            tasks.spawn_blocking("late job", move |_| drop(guard)).unwrap()
+        };
+        assert!(matches!(other.block_on(late), Err(TaskError::RuntimeGone | TaskError::NeverStarted)));
+        assert_eq!(alive.count(), 0);
+        let report = other.block_on(tasks.terminate(&long())).unwrap();
+        assert_clean(&report);
+        let counts = report.counts;
+        assert_eq!(counts.completed, ran);
+        assert_eq!(counts.runtime_gone + counts.never_started, 4 - ran);
+        assert_eq!(foreign_panics(), panics);
+    }
+    for make in [current_thread, multi_thread] {
+        for _ in 0..30 {
+            check(make(), drop);
+            check(make(), Runtime::shutdown_background);
+            check(make(), |runtime| runtime.shutdown_timeout(Duration::from_secs(60)));
+        }
+    }
+}
+
+#[test]
+fn a_set_ends_while_its_runtime_is_dropped() {
+    let _watched = Watchdog::new();
+    for _ in 0..50 {
+        let runtime = multi_thread();
+        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+        for _ in 0..20 {
+            drop(tasks.spawn_on(runtime.handle(), "task", hold(alive.guard())).unwrap());
+        }
+        let helper = TaskSet::new("helper");
+        drop(helper.spawn_thread("drops", move |_| drop(runtime)).unwrap());
+        let report = tasks.terminate_blocking(&no_grace()).unwrap();
+        assert_eq!(alive.count(), 0);
+        assert_clean(&report);
+        assert_eq!(report.counts.aborted + report.counts.runtime_gone, 20);
+        assert_clean(&helper.terminate_blocking(&long()).unwrap());
+    }
+}
+
+#[test]
+fn a_destructor_may_spawn_blocking_while_its_runtime_goes() {
+    struct SpawnsInDrop(TaskSet);
+    impl Drop for SpawnsInDrop {
+        fn drop(&mut self) {
+            drop(self.0.spawn_blocking("goodbye", |_| ()));
+        }
+    }
+    for make in [current_thread, multi_thread] {
+        let _watched = Watchdog::new();
+        let panics = foreign_panics();
+        let (runtime, tasks) = (make(), TaskSet::new("set"));
+        let spawns = SpawnsInDrop(tasks.clone());
+        let task = async move {
+            let _spawns = spawns;
+            std::future::pending::<()>().await;
+        };
+        drop(tasks.spawn_on(runtime.handle(), "task", task).unwrap());
+        runtime.shutdown_timeout(Duration::from_secs(60));
+        assert_clean(&tasks.terminate_blocking(&long()).unwrap());
+        assert_eq!(foreign_panics(), panics);
+    }
+}
+
+#[test]
+fn a_runtime_without_timers_will_do() {
+    for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+        let _watched = Watchdog::new();
+        builder.worker_threads(2).build().unwrap().block_on(async {
+            let tasks = TaskSet::new("set");
+            tasks.spawn("deaf", std::future::pending::<()>()).unwrap();
+            let how = Shutdown::within(Duration::from_millis(1), Duration::from_secs(3_600));
+            let report = tasks.terminate(&how).await.unwrap();
+            assert_eq!(report.counts.aborted, 1);
+        });
+    }
+}
+
+#[test]
+fn a_driven_local_set_s_tasks_drain() {
+    on_both(|| async {
+        let (tasks, local) = (TaskSet::new("set"), LocalSet::new());
+        let (not_send, stop) = (Rc::new(()), tasks.token());
+        let task = tasks
+            .spawn_local_on(&local, "local", async move {
+                stop.cancelled().await;
+                Rc::strong_count(&not_send)
+            })
+            .unwrap();
+        let report = local.run_until(tasks.terminate(&long())).await.unwrap();
+        assert_eq!(report.counts.drained, 1);
+        assert_eq!(task.await, Ok(1));
+    });
+}
+
+#[test]
+fn a_task_of_a_local_set_nobody_drives_is_a_straggler_until_that_is_dropped() {
+    on_both(|| async {
+        let (tasks, local, alive) = (TaskSet::new("set"), LocalSet::new(), Alive::default());
+        let line = line!() + 1;
+        drop(tasks.spawn_local_on(&local, "local", hold(alive.guard())).unwrap());
+        tasks.begin_terminate(&Shutdown::now());
+        let report = tasks.report();
+        let found = report.stragglers().next().unwrap();
+        assert_eq!((found.to_string(), found.item.place.line), ("set/local".to_owned(), line));
+        assert_eq!(found.item.outcome, Outcome::Straggler { activity: Activity::NotPolled });
+        drop(local);
+        assert_eq!(alive.count(), 0);
+        let report = tasks.terminate(&long()).await.unwrap();
+        assert_clean(&report);
+        assert_eq!(report.counts.aborted, 1);
+    });
+}
+
+#[test]
+fn terminate_is_not_bound_to_the_runtime_of_its_tasks() {
+    let _watched = Watchdog::new();
+    let (works, waits) = (multi_thread(), current_thread());
+    let (tasks, (hold, _release)) = (TaskSet::new("set"), Hold::new());
+    let (blocks, stop) = (hold.clone(), tasks.token());
+    let task = async move {
+        blocks.block();
+        stop.cancelled().await;
+    };
+    drop(tasks.spawn_on(works.handle(), "task", task).unwrap());
+    hold.wait_entered(1);
+    tasks.begin_terminate(&long());
+    hold.release();
+    assert_clean(&waits.block_on(tasks.terminate(&long())).unwrap());
+}

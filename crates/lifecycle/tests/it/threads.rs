@@ -1,0 +1,120 @@
+//! Threads of a set, and the threads this crate makes for itself: none is left when the termination returns.
+
+use std::cell::RefCell;
+use std::process::Command;
+
+use landfall_lifecycle::{Activity, Outcome, Shutdown, Stack, TaskKind, TaskSet, Terminate};
+
+use crate::harness::{
+    Alive, Guard, Hold, Watchdog, assert_clean, long, multi_thread, no_grace, on_both, until_blocking,
+};
+
+thread_local! {
+    /// Goes when the thread does, so it tells a joined thread from one whose closure has merely come back.
+    static WITH_THREAD: RefCell<Option<Guard>> = const { RefCell::new(None) };
+}
+
+fn keep_with_thread(guard: Guard) {
+    WITH_THREAD.set(Some(guard));
+}
+
+#[test]
+fn a_thread_gives_its_output_and_sees_the_token() {
+    on_both(|| async {
+        let tasks = TaskSet::new("set");
+        let thread = tasks
+            .spawn_thread("worker", |token| {
+                until_blocking(|| token.is_cancelled());
+                std::thread::current().name().map(str::to_owned)
+            })
+            .unwrap();
+        let report = tasks.terminate(&long()).await.unwrap();
+        assert_clean(&report);
+        assert_eq!(report.counts.drained, 1);
+        assert_eq!(thread.await.unwrap().as_deref(), Some("worker"));
+    });
+}
+
+#[test]
+fn a_thread_that_ignores_its_token_is_a_straggler() {
+    on_both(|| async {
+        let (tasks, (hold, _release)) = (TaskSet::new("set"), Hold::new());
+        let holds = hold.clone();
+        let line = line!() + 1;
+        drop(tasks.spawn_thread("deaf", move |_| holds.block()).unwrap());
+        tasks.begin_terminate(&Shutdown::now());
+        let report = tasks.report();
+        let found = report.stragglers().next().unwrap();
+        assert_eq!((found.item.kind, found.item.place.line), (TaskKind::Thread, line));
+        assert_eq!(found.item.outcome, Outcome::Straggler { activity: Activity::Blocking });
+        hold.release();
+        assert_clean(&tasks.terminate(&long()).await.unwrap());
+    });
+}
+
+#[test]
+fn a_thread_with_an_odd_name_is_made() {
+    on_both(|| async {
+        let tasks = TaskSet::new("set");
+        assert_eq!(tasks.spawn_thread("a\0b", |_| 1).unwrap().await, Ok(1));
+        assert_eq!(tasks.spawn_thread("", |_| 2).unwrap().await, Ok(2));
+        assert_eq!(tasks.spawn_thread("long ".repeat(100), |_| 3).unwrap().await, Ok(3));
+        assert_clean(&tasks.terminate(&long()).await.unwrap());
+    });
+}
+
+#[test]
+fn a_panic_on_a_thread_is_an_outcome() {
+    on_both(|| async {
+        let tasks = TaskSet::new("set");
+        drop(tasks.spawn_thread("panics", |_| panic!("planned")).unwrap());
+        assert_eq!(tasks.terminate(&long()).await.unwrap().counts.panicked, 1);
+    });
+}
+
+#[test]
+fn threads_are_joined_before_the_termination_returns() {
+    on_both(|| async {
+        for _ in 0..200 {
+            let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+            for _ in 0..3 {
+                let guard = alive.guard();
+                drop(tasks.spawn_thread("joined", move |_| keep_with_thread(guard)).unwrap());
+            }
+            let report = tasks.terminate(&long()).await.unwrap();
+            assert_eq!(alive.count(), 0);
+            assert_clean(&report);
+        }
+    });
+}
+
+#[test]
+fn threads_that_end_while_the_set_runs_are_joined_on_the_way() {
+    let _watched = Watchdog::new();
+    let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+    for _ in 0..100 {
+        let guard = alive.guard();
+        drop(tasks.spawn_thread("short", move |_| keep_with_thread(guard)).unwrap());
+        until_blocking(|| tasks.is_empty());
+    }
+    until_blocking(|| alive.count() == 0);
+    drop(tasks.spawn_thread("last", |_| ()).unwrap());
+    assert_clean(&tasks.terminate_blocking(&long()).unwrap());
+}
+
+#[test]
+fn several_runtimes_may_share_a_set() {
+    let _watched = Watchdog::new();
+    let (first, second) = (multi_thread(), multi_thread());
+    let tasks = TaskSet::new("set");
+    let stop = tasks.token();
+    for runtime in [&first, &second] {
+        let stop = stop.clone();
+        drop(tasks.spawn_on(runtime.handle(), "task", async move { stop.cancelled().await }).unwrap());
+    }
+    let stack = Stack::new("stack");
+    stack.push(tasks.clone()).unwrap();
+    let report = first.block_on(stack.terminate(&long())).unwrap();
+    assert_clean(&report);
+    assert_eq!(report.children[0].counts.drained, 2);
+}
