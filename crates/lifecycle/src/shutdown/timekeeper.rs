@@ -40,7 +40,7 @@ pub(crate) struct Timekeeper {
     wake_thread: Condvar,
     /// The task that stands in for the thread on a test clock waits here.
     wake_task: Notify,
-    /// Those who join the thread wait here until it is about to return.
+    /// Those who join the thread wait here until it is about to return, or is needed again.
     leaving: Notify,
 }
 
@@ -159,6 +159,8 @@ impl Timekeeper {
         state.queue.insert((at, id));
         let is_next = state.queue.first() == Some(&(at, id));
         drop(state);
+        // Whoever waits for the thread to go now waits for somebody else's instants.
+        self.leaving.notify_waiters();
         if is_next {
             self.wake();
         }

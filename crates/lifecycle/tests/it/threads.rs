@@ -118,3 +118,46 @@ fn several_runtimes_may_share_a_set() {
     assert_clean(&report);
     assert_eq!(report.children[0].counts.drained, 2);
 }
+
+/// How many threads of this crate the process has. The kernel lists a joined thread for a moment longer.
+#[cfg(target_os = "linux")]
+fn threads_of_the_crate() -> Vec<String> {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+    names.filter(|comm| comm.starts_with("landfall") || comm.starts_with("disposer")).collect()
+}
+
+/// Runs in a process of its own, because the tests beside it have such threads too.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_thread_of_the_crate_is_left() {
+    const ALONE: &str = "LANDFALL_IT_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let this = "threads::no_thread_of_the_crate_is_left";
+        let tests = std::env::current_exe().unwrap();
+        let alone = Command::new(tests).args(["--exact", this]).env(ALONE, "yes").output().unwrap();
+        assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stdout));
+        return;
+    }
+    on_both(|| async {
+        for _ in 0..100 {
+            let stack = Stack::new("stack");
+            for name in ["lower", "upper"] {
+                let tasks = TaskSet::new(name);
+                tasks.spawn("deaf", std::future::pending::<()>()).unwrap();
+                drop(tasks.spawn_blocking("job", |_| ()).unwrap());
+                stack.push(tasks).unwrap();
+            }
+            assert_clean(&stack.terminate(&no_grace()).await.unwrap());
+            let mut left = threads_of_the_crate();
+            for _ in 0..20 {
+                if left.is_empty() {
+                    break;
+                }
+                std::thread::yield_now();
+                left = threads_of_the_crate();
+            }
+            assert_eq!(left, [""; 0]);
+        }
+    });
+}
