@@ -224,12 +224,13 @@ impl Timekeeper {
             match self.step() {
                 Step::Leave => return,
                 Step::Again => {}
-                Step::Wait(until) => {
+                Step::Wait(_) => {
                     let state = self.state.lock();
                     // What came since the step looked has been notified already, so look again before waiting.
                     if self.is_due(&state) {
                         continue;
                     }
+                    let until = state.queue.first().map(|(at, _)| *at);
                     let wait = until.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(self.now()));
                     drop(self.wake_thread.wait_timeout(state, wait));
                 }

@@ -89,3 +89,17 @@ fn the_system_clock_is_the_default() {
     let now = Clock::default().now();
     assert!(before <= now && now <= Clock::system().now());
 }
+
+#[test]
+fn a_wait_made_later_for_an_earlier_instant_ends_first() {
+    on_both(|| async {
+        for _ in 0..200 {
+            let how = long();
+            let mut far = std::pin::pin!(how.sleep_until(how.abort()));
+            assert!(futures_util::poll!(&mut far).is_pending());
+            // The thread that keeps the time is just starting to wait for the far instant.
+            how.sleep_until(how.clock_now() + Duration::from_millis(1)).await;
+            assert!(futures_util::poll!(&mut far).is_pending());
+        }
+    });
+}
