@@ -120,9 +120,10 @@ impl Timekeeper {
                 return;
             }
             state.forced_at = Some(now);
-            state.force_untold = true;
         }
         self.force.cancel();
+        // Only now, because the watches that are told look at the token.
+        self.state.lock().force_untold = true;
         self.wake();
     }
 

@@ -139,3 +139,21 @@ fn a_termination_that_is_awaited_is_not_logged() {
         assert!(!log::lines_with("awaited-once").iter().any(|(_, line)| line.contains("nobody")));
     });
 }
+
+#[test]
+fn force_reaches_owners_nobody_awaits() {
+    let _watched = Watchdog::new();
+    let runtime = multi_thread();
+    for _ in 0..300 {
+        let how = long();
+        let sets: Vec<_> = (0..3).map(|_| TaskSet::new("set")).collect();
+        for tasks in &sets {
+            drop(tasks.spawn_on(runtime.handle(), "deaf", std::future::pending::<()>()).unwrap());
+            tasks.begin_terminate(&how);
+        }
+        how.force();
+        for tasks in &sets {
+            until_blocking(|| tasks.phase() == Phase::Terminated);
+        }
+    }
+}
