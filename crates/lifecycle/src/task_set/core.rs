@@ -216,17 +216,13 @@ impl Core {
             inner.ended_threads.push(thread);
         }
         let is_draining = inner.phase > Phase::Running;
-        let mut has_panicked = false;
+        let mut panicked = None;
         match left {
             Left::Completed => inner.history.count_completed(is_draining),
             Left::Abnormal(outcome) => {
-                has_panicked = matches!(outcome, Outcome::Panicked { .. });
                 let (name, place) = (entry.name.to_cow(), entry.place.into());
                 let task = TaskReport { name, kind, place, age: since.until(now), outcome };
-                if has_panicked {
-                    tracing::warn!(task.name = %task.name, loc.file = task.place.file, loc.line = task.place.line,
-                        outcome = ?task.outcome, "task panicked");
-                }
+                panicked = matches!(task.outcome, Outcome::Panicked { .. }).then(|| task.clone());
                 inner.history.record(task, self.options.outcomes_max);
             }
         }
@@ -234,6 +230,12 @@ impl Core {
         drop(inner);
         // A waker's destructor is a user's code.
         drop(entry);
+        let has_panicked = panicked.is_some();
+        if let Some(task) = panicked {
+            // Subscribers are users' code too.
+            tracing::warn!(task.name = %task.name, loc.file = task.place.file, loc.line = task.place.line,
+                outcome = ?task.outcome, "task panicked");
+        }
         self.finish_if(is_over);
         if has_panicked && self.options.on_panic == PanicPolicy::TerminateSet {
             let text = format!("a task of {} panicked", self.name);

@@ -160,3 +160,21 @@ fn reports_of_ended_child_sets_are_bounded_while_the_parent_runs() {
         assert_eq!(report.counts.aborted + aborted, 100);
     });
 }
+
+#[test]
+fn a_subscriber_may_use_the_set_it_hears_of() {
+    log::capture();
+    on_both(|| async {
+        let name = format!("heard-{:?}", tokio::runtime::Handle::current().runtime_flavor());
+        let tasks = TaskSet::new("set");
+        let weak = tasks.downgrade();
+        log::on_line_with(&name, move || {
+            if let Some(tasks) = weak.upgrade() {
+                assert!(tasks.len() <= 1);
+            }
+        });
+        tasks.spawn(name, async { panic!("planned") }).unwrap();
+        until(|| tasks.is_empty()).await;
+        assert_eq!(tasks.terminate(&long()).await.unwrap().counts.panicked, 1);
+    });
+}
