@@ -218,6 +218,8 @@ impl Core {
         let is_draining = inner.phase > Phase::Running;
         let mut panicked = None;
         match left {
+            // What this crate itself does is not the user's work.
+            Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
             Left::Abnormal(outcome) => {
                 let (name, place) = (entry.name.to_cow(), entry.place.into());

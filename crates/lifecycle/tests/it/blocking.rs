@@ -158,3 +158,48 @@ fn a_job_that_panics_is_an_outcome() {
         assert_eq!(report.tasks[0].outcome, Outcome::Panicked { message: "planned 2".into(), in_drop: false });
     });
 }
+
+#[test]
+fn a_queued_job_never_starts_when_grace_is_over() {
+    on_busy_pool(|busy| async move {
+        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+        let (mut jobs, mut line) = (Vec::new(), 0);
+        for _ in 0..3 {
+            let guard = alive.guard();
+            line = line!() + 1;
+            jobs.push(tasks.spawn_blocking("queued", move |_| drop(guard)).unwrap());
+        }
+        let report = tasks.terminate(&no_grace()).await.unwrap();
+        assert_eq!(busy.left(), 0, "it does not wait for the busy thread");
+        assert_eq!(alive.count(), 0);
+        assert_clean(&report);
+        assert_eq!(report.counts.never_started, 3, "{report}");
+        assert_eq!(report.counts.drained, 0, "what the crate itself does is not counted");
+        assert_eq!(report.tasks.len(), 3);
+        for task in &report.tasks {
+            assert_eq!((&*task.name, task.kind), ("queued", TaskKind::Blocking));
+            assert_eq!((&task.outcome, task.place.line), (&Outcome::NeverStarted, line));
+        }
+        for job in jobs {
+            assert_eq!(job.await, Err(TaskError::NeverStarted));
+        }
+    });
+}
+
+#[test]
+fn jobs_that_race_their_queue_end_once() {
+    on_both(|| async {
+        for _ in 0..200 {
+            let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+            for _ in 0..8 {
+                let guard = alive.guard();
+                drop(tasks.spawn_blocking("races", move |_| drop(guard)).unwrap());
+            }
+            let report = tasks.terminate(&no_grace()).await.unwrap();
+            assert_eq!(alive.count(), 0);
+            assert_clean(&report);
+            let counts = report.counts;
+            assert_eq!(counts.completed + counts.drained + counts.never_started, 8, "{counts:?}");
+        }
+    });
+}
