@@ -318,7 +318,8 @@ impl Core {
         if inner.phase > Phase::Running {
             return Err(ChildError::Closed { set: self.name.to_string() });
         }
-        if inner.children.iter().any(|other| other.name == child.name) {
+        // One that has ended may still be on its way out of the list.
+        if inner.children.iter().any(|other| other.name == child.name && other.phase() < Phase::Terminated) {
             return Err(ChildError::NameTaken { set: self.name.to_string(), name: child.name.to_string() });
         }
         inner.children.push(Arc::clone(&child));

@@ -178,3 +178,18 @@ fn a_subscriber_may_use_the_set_it_hears_of() {
         assert_eq!(tasks.terminate(&long()).await.unwrap().counts.panicked, 1);
     });
 }
+
+#[test]
+fn names_of_living_child_sets_differ_and_are_free_again_afterwards() {
+    on_both(|| async {
+        let parent = TaskSet::new("parent");
+        for _ in 0..300 {
+            let child = parent.child("child").unwrap();
+            let taken = parent.child("child").unwrap_err();
+            assert_eq!(taken, ChildError::NameTaken { set: "parent".to_owned(), name: "child".to_owned() });
+            drop(child.spawn_blocking("job", |_| ()).unwrap());
+            assert_clean(&child.terminate(&long()).await.unwrap());
+        }
+        assert_clean(&parent.terminate(&long()).await.unwrap());
+    });
+}
