@@ -249,6 +249,11 @@ impl Core {
     fn finish_if(self: &Arc<Self>, is_over: bool) {
         if is_over {
             self.phase.store(Phase::Terminated as u8, Ordering::Release);
+            if let Some(parent) = &self.parent {
+                // Before anybody can see the end, so that whoever does finds them there; see `settle`.
+                let threads = std::mem::take(&mut self.inner.lock().ended_threads);
+                parent.inner.lock().ended_threads.extend(threads);
+            }
             Ending::finish(self);
             if let Some(parent) = &self.parent {
                 parent.child_ended(self);
@@ -258,10 +263,8 @@ impl Core {
 
     fn child_ended(self: &Arc<Self>, child: &Arc<Core>) {
         let report = Ending::report(child);
-        let threads = std::mem::take(&mut child.inner.lock().ended_threads);
         let mut inner = self.inner.lock();
         inner.children.retain(|other| !Arc::ptr_eq(other, child));
-        inner.ended_threads.extend(threads);
         let is_running = inner.phase == Phase::Running;
         inner.history.adopt(report, is_running, self.options.outcomes_max);
         let is_over = inner.conclude();
@@ -558,8 +561,13 @@ impl Owner for Core {
     }
 
     fn settle(&self) {
-        let ended = std::mem::take(&mut self.inner.lock().ended_threads);
-        join(ended);
+        // A set's threads are with its parent when it has ended, whose parent may have ended too.
+        let mut set = Some(self);
+        while let Some(at) = set {
+            let ended = std::mem::take(&mut at.inner.lock().ended_threads);
+            join(ended);
+            set = at.parent.as_deref();
+        }
     }
 }
 

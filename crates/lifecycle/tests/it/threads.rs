@@ -161,3 +161,19 @@ fn no_thread_of_the_crate_is_left() {
         }
     });
 }
+
+#[test]
+fn threads_of_a_child_set_are_joined_when_the_child_returns() {
+    on_both(|| async {
+        let (parent, alive) = (TaskSet::new("parent"), Alive::default());
+        for number in 0..300 {
+            let child = parent.child(format!("child-{number}")).unwrap();
+            let guard = alive.guard();
+            drop(child.spawn_thread("joined", move |_| keep_with_thread(guard)).unwrap());
+            let report = child.terminate(&long()).await.unwrap();
+            assert_eq!(alive.count(), 0);
+            assert_clean(&report);
+        }
+        assert_clean(&parent.terminate(&long()).await.unwrap());
+    });
+}
