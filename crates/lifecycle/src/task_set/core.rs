@@ -161,6 +161,11 @@ impl Core {
         inner.registry.len()
     }
 
+    /// How many entries live, those of child sets too.
+    pub(super) fn len_of_tree(&self) -> usize {
+        self.len() + self.children().iter().map(|child| child.len_of_tree()).sum::<usize>()
+    }
+
     fn ticks(&self) -> Ticks {
         Ticks::of(self.epoch.elapsed())
     }

@@ -229,7 +229,7 @@ impl Drop for Handle {
         }
         let live = core.names_of_live(NAMES_IN_WARNING_MAX);
         if !live.is_empty() {
-            tracing::warn!(owner = core.name_text(), count = core.len(), tasks = ?live,
+            tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
                 "dropped without a termination: aborting what runs");
         }
         Ending::begin(core, &Shutdown::now().because(Reason::Dropped));

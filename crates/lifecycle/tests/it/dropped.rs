@@ -193,3 +193,19 @@ fn names_of_living_child_sets_differ_and_are_free_again_afterwards() {
         assert_clean(&parent.terminate(&long()).await.unwrap());
     });
 }
+
+#[test]
+fn a_dropped_set_counts_what_lives_in_child_sets_too() {
+    log::capture();
+    let _watched = Watchdog::new();
+    let runtime = multi_thread();
+    let tasks = TaskSet::new("dropped-parent");
+    let child = tasks.child("child").unwrap();
+    drop(child.spawn_on(runtime.handle(), "grandchild", std::future::pending::<()>()).unwrap());
+    drop(tasks);
+    let warnings = log::warnings_with("dropped-parent");
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("count=1") && warnings[0].contains("grandchild"), "{warnings:?}");
+    until_blocking(|| child.phase() == Phase::Terminated);
+    assert_eq!(child.report().reason, Reason::ParentTerminating);
+}
