@@ -514,7 +514,10 @@ impl Owner for Core {
 
     fn on_begin(self: &Arc<Self>, how: &Shutdown) {
         drop(self.raise(Phase::Draining));
-        self.token.cancel();
+        // It wakes whoever waits for it, and a waker is a user's code.
+        if let Err(error) = crate::panics::contain(|| self.token.cancel()) {
+            tracing::error!(error, "waker panicked");
+        }
         self.on_tighten(&self.ending.tightened(how));
         let is_over = self.inner.lock().conclude();
         self.finish_if(is_over);

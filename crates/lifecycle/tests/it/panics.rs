@@ -219,3 +219,26 @@ fn a_panic_may_terminate_the_set() {
         assert_eq!((report.counts.panicked, report.counts.drained), (1, 1));
     });
 }
+
+#[test]
+fn a_panic_of_a_waker_on_the_token_does_not_keep_the_set_from_ending() {
+    struct PanickingWaker(AtomicUsize);
+    impl std::task::Wake for PanickingWaker {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            panic!("planned in wake");
+        }
+    }
+    on_both(|| async {
+        let tasks = TaskSet::new("set");
+        let child = tasks.child("child").unwrap();
+        let token = tasks.token();
+        let mut cancelled = std::pin::pin!(token.cancelled());
+        let waker = Arc::new(PanickingWaker(AtomicUsize::new(0)));
+        assert!(cancelled.as_mut().poll(&mut Context::from_waker(&Arc::clone(&waker).into())).is_pending());
+        let report = tasks.terminate(&long()).await.unwrap();
+        assert_eq!(waker.0.load(Ordering::SeqCst), 1);
+        assert_clean(&report);
+        child.ended().await;
+    });
+}
