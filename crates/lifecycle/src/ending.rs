@@ -155,6 +155,7 @@ impl Ending {
     /// Begins the end of `owner`, or joins it and tightens its instants.
     pub fn begin<O: Owner>(owner: &Arc<O>, how: &Shutdown) {
         let ending = owner.ending();
+        let how = &how.with_force();
         let now = how.clock_now();
         let mut state = ending.state.lock();
         let is_first = match &mut *state {
@@ -280,8 +281,8 @@ impl Ending {
                     break Self::report(&owner);
                 }
             }
-            if let Some(at) = how.timekeeper().forced_at() {
-                Self::advance(&owner, how.clock_now(), Some(Cut::ForcedAt(at)));
+            if how.timekeeper().forced_at().is_some() {
+                Self::begin(&owner, &how);
                 changed.await;
             } else {
                 select(changed, pin!(force.cancelled())).await;
@@ -413,7 +414,7 @@ impl Begun {
     fn cut(&mut self, now: Instant, cut: Cut) {
         match cut {
             Cut::ForcedAt(at) => {
-                if self.grace_cut.is_some() || at >= self.grace {
+                if self.grace_cut.is_some() || at > self.grace {
                     return;
                 }
                 self.abort = self.abort.min(at + (self.abort - self.grace));

@@ -178,6 +178,14 @@ impl Shutdown {
         Self { grace: self.grace.min(grace), abort: self.abort.min(abort), ..self.clone() }
     }
 
+    /// The same shutdown with the instants that hold if it was forced.
+    pub(crate) fn with_force(&self) -> Self {
+        match self.timekeeper.forced_at() {
+            Some(at) if at < self.grace => self.until(at, at + (self.abort - self.grace)),
+            _ => self.clone(),
+        }
+    }
+
     pub(crate) fn timekeeper(&self) -> &Arc<Timekeeper> {
         &self.timekeeper
     }

@@ -1,6 +1,7 @@
 //! One ending for all callers: concurrent, repeated, dropped midway, tightened, forced, or awaited by nobody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use landfall_lifecycle::{Phase, Reason, Shutdown, TaskSet, Terminate};
 use tokio::sync::oneshot;
@@ -156,4 +157,40 @@ fn force_reaches_owners_nobody_awaits() {
             until_blocking(|| tasks.phase() == Phase::Terminated);
         }
     }
+}
+
+#[test]
+fn a_waiting_caller_s_force_holds_for_the_whole_tree() {
+    on_both(|| async {
+        let (tasks, mine) = (TaskSet::new("set"), later());
+        let child = tasks.child("child").unwrap();
+        tasks.spawn("deaf", std::future::pending::<()>()).unwrap();
+        child.spawn("deaf", std::future::pending::<()>()).unwrap();
+        // Somebody else began, with a shutdown of his own.
+        tasks.begin_terminate(&long());
+        let mut call = tasks.terminate(&mine);
+        assert!(futures_util::poll!(&mut call).is_pending());
+        mine.force();
+        let report = call.await.unwrap();
+        assert_clean(&report);
+        assert_eq!((report.counts.aborted, report.children[0].counts.aborted), (1, 1));
+    });
+}
+
+#[test]
+fn a_forced_shutdown_tightens_whoever_began() {
+    on_both(|| async {
+        let (tasks, second) = (TaskSet::new("set"), later());
+        tasks.spawn("deaf", std::future::pending::<()>()).unwrap();
+        tasks.begin_terminate(&long());
+        second.force();
+        tasks.begin_terminate(&second);
+        tasks.ended().await;
+        assert_eq!(tasks.report().counts.aborted, 1);
+    });
+}
+
+/// With instants that tighten nothing.
+fn later() -> Shutdown {
+    Shutdown::within(Duration::from_secs(8_000), Duration::from_secs(9_000))
 }
