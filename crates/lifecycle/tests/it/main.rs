@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod blocking;
+#[cfg(feature = "test-clock")]
+mod clock;
 mod closing;
 mod drain;
 mod dropped;
@@ -9,11 +11,13 @@ mod harness;
 mod log;
 mod outcomes;
 mod panics;
+mod real_time;
 mod refusal;
 mod registry;
 mod runtimes;
 mod self_join;
 mod sharing;
 mod shutdown;
+mod stack;
 mod threads;
 mod tracked;

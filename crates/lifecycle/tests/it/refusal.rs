@@ -150,3 +150,20 @@ fn a_task_may_spawn_on_its_set_while_it_runs() {
         assert_eq!(tasks.terminate(&long()).await.unwrap().counts.completed, 11);
     });
 }
+
+#[test]
+fn a_runtime_that_can_make_no_thread_refuses_blocking_work() {
+    let _watched = Watchdog::new();
+    // No address space is large enough for one such stack.
+    let runtime = tokio::runtime::Builder::new_current_thread().thread_stack_size(1 << 60).build().unwrap();
+    runtime.block_on(async {
+        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+        let guard = alive.guard();
+        let refused = tasks.spawn_blocking("refused", move |_| drop(guard));
+        assert!(matches!(refused, Err(SpawnError::NoThread { .. })), "{refused:?}");
+        assert_eq!(alive.count(), 0);
+        assert!(tasks.is_empty());
+        let report = tasks.terminate(&long()).await.unwrap();
+        assert_eq!(report.counts, landfall_lifecycle::Counts::default(), "refused work leaves no trace");
+    });
+}
