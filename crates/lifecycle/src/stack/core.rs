@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
 use tokio::sync::Notify;
@@ -57,6 +57,8 @@ pub(super) struct Turn {
     /// How it is to end, as it stands now.
     pub(super) how: Shutdown,
     began: Instant,
+    /// The time between the end of the whole stack's grace and the abort instant.
+    after_grace: Duration,
     /// How many levels have to end, this one included.
     left: u32,
 }
@@ -153,6 +155,7 @@ impl Run {
             level: Arc::clone(self.levels.get(number)?),
             how: how.because(Reason::ParentTerminating),
             began: begun.at,
+            after_grace: self.how.abort().saturating_duration_since(self.how.grace()),
             left: u32::try_from(self.levels.len() - number).unwrap_or(u32::MAX),
         })
     }
@@ -163,7 +166,8 @@ impl Turn {
     pub(super) async fn used_up(self) {
         self.how.grace_over().await;
         let grace_ended = self.how.timekeeper().forced_at().map_or(self.how.grace(), |at| at.min(self.how.grace()));
-        let part = self.how.abort().saturating_duration_since(self.how.grace()) / self.left.max(1);
+        // Not from the level's own grace on: a level with a share would then keep what it was to leave to the others.
+        let part = self.after_grace / self.left.max(1);
         let until = (grace_ended.max(self.began) + part).min(self.how.abort());
         self.how.sleep_until(until).await;
     }

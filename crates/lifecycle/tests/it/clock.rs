@@ -146,3 +146,12 @@ fn force_on_a_paused_clock_takes_no_time() {
         assert!(began.elapsed() < Duration::from_secs(1));
     });
 }
+
+#[test]
+fn a_share_ends_a_level_s_grace_before_the_others_is_over() {
+    on_paused(|| async {
+        let (begun, _) = below_a_stuck_level(Some(3 * HOUR), &within(10 * HOUR, 12 * HOUR)).await;
+        // Its part of the time between grace and the abort instant is one of two hours.
+        assert!(begun >= 4 * HOUR && begun < 4 * HOUR + Duration::from_secs(1), "{begun:?}");
+    });
+}
