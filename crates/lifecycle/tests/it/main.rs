@@ -19,5 +19,6 @@ mod self_join;
 mod sharing;
 mod shutdown;
 mod stack;
+mod stress;
 mod threads;
 mod tracked;
