@@ -2,11 +2,13 @@
 
 mod blocking;
 mod core;
+mod end;
 mod error;
 mod history;
 mod name;
 mod options;
 mod owned;
+mod phase;
 mod registry;
 mod spawn;
 mod task;
@@ -19,10 +21,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-pub use self::core::Phase;
 pub use error::{ChildError, SpawnError, TaskError};
 pub use name::TaskName;
 pub use options::{PanicPolicy, TaskSetOptions};
+pub use phase::Phase;
 pub use registry::TaskId;
 pub use task::{AbortOnDrop, Task};
 pub use tracked::Tracked;
