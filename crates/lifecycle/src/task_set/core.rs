@@ -160,7 +160,7 @@ impl Core {
 
     /// Lets an entry go: the last thing that is done for it.
     pub(super) fn leave(self: &Arc<Self>, index: u32, left: Left) {
-        let now = self.ticks();
+        let now = matches!(left, Left::Abnormal(_)).then(|| self.ticks());
         let mut inner = self.inner.lock();
         if inner.registry.is_marked(index) {
             self.marked.fetch_sub(1, Ordering::Relaxed);
@@ -173,11 +173,13 @@ impl Core {
         let is_draining = inner.phase > Phase::Running;
         let mut has_panicked = false;
         match left {
+            // What ends the owner is none of its work.
+            Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
             Left::Abnormal(outcome) => {
                 has_panicked = matches!(outcome, Outcome::Panicked { .. });
                 let (name, place) = (entry.name.to_cow(), entry.place.into());
-                let task = TaskReport { name, kind, place, age: since.until(now), outcome };
+                let task = TaskReport { name, kind, place, age: since.until(now.unwrap_or(since)), outcome };
                 if has_panicked {
                     tracing::warn!(task.name = %task.name, loc.file = task.place.file, loc.line = task.place.line,
                         outcome = ?task.outcome, "task panicked");
