@@ -1,6 +1,7 @@
 //! What a stack holds, and what it does at each stage of its end.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -25,6 +26,8 @@ pub(super) struct Core {
     /// The instants of `State::Ending` moved.
     pub(super) tightened: Notify,
     driver: Mutex<Option<JoinHandle<()>>>,
+    /// Which component the driver is polling, by level and place.
+    polling: Mutex<Option<(usize, usize)>>,
 }
 
 enum State {
@@ -69,6 +72,7 @@ impl Core {
             state: Mutex::new(State::Open(Vec::new())),
             tightened: Notify::new(),
             driver: Mutex::new(None),
+            polling: Mutex::new(None),
         }
     }
 
@@ -118,6 +122,11 @@ impl Core {
         }
     }
 
+    /// Notes that the driver goes into a poll of a component, or comes back.
+    pub(super) fn set_polling(&self, component: Option<(usize, usize)>) {
+        *self.polling.lock() = component;
+    }
+
     pub(super) fn keep(&self, level: usize, component: usize, report: Report) {
         if let State::Ending(run) = &mut *self.state.lock()
             && let Some(place) = run.reports.get_mut(level).and_then(|reports| reports.get_mut(component))
@@ -144,7 +153,26 @@ impl Core {
     }
 }
 
+/// What is known of a component that was told to end.
+struct Known {
+    at: (usize, usize),
+    component: Arc<dyn Terminate>,
+    report: Option<Report>,
+}
+
 impl Run {
+    fn known(&self) -> Vec<Known> {
+        let begun = self.levels[..self.begun.len()].iter().zip(&self.reports).enumerate();
+        let known = begun.flat_map(|(number, (level, reports))| {
+            level.components.iter().zip(reports).enumerate().map(move |(index, (component, report))| Known {
+                at: (number, index),
+                component: Arc::clone(component),
+                report: report.clone(),
+            })
+        });
+        known.collect()
+    }
+
     fn turn(&self, number: usize) -> Option<Turn> {
         let begun = self.begun.get(number)?;
         let how = self.how.until(begun.share_ends.unwrap_or_else(|| self.how.grace()), self.how.abort());
@@ -176,20 +204,18 @@ fn is_final(report: &Report) -> bool {
 
 /// Asks a component that has not reported, or whose report was not final, once more, without waiting.
 fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>) -> Report {
-    if before.as_ref().is_some_and(is_final)
-        && let Some(report) = before
-    {
-        return report;
-    }
     let mut cx = Context::from_waker(Waker::noop());
-    let asked = contain(|| component.terminate(how).poll_unpin(&mut cx));
-    let silent = |error| Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error);
-    match asked {
+    match contain(|| component.terminate(how).poll_unpin(&mut cx)) {
         Ok(Poll::Ready(Ok(report))) => report,
-        Ok(Poll::Ready(Err(error))) => silent(error.to_string()),
-        Ok(Poll::Pending) => before.unwrap_or_else(|| silent("has not reported".to_owned())),
-        Err(message) => silent(format!("panicked while it terminated: {message}")),
+        Ok(Poll::Ready(Err(error))) => silent(component, error),
+        Ok(Poll::Pending) => before.unwrap_or_else(|| silent(component, "has not reported")),
+        Err(message) => silent(component, format_args!("panicked while it terminated: {message}")),
     }
+}
+
+/// The report about a component that gave none.
+pub(super) fn silent(component: &Arc<dyn Terminate>, error: impl Display) -> Report {
+    Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error.to_string())
 }
 
 impl Owner for Core {
@@ -244,17 +270,19 @@ impl Owner for Core {
     }
 
     fn fill(&self, report: &mut Report) {
-        let (how, asked) = match &*self.state.lock() {
+        let (how, known) = match &*self.state.lock() {
             State::Open(_) => return,
-            State::Ending(run) => {
-                let begun = run.levels[..run.begun.len()].iter().zip(&run.reports);
-                let asked: Vec<_> = begun
-                    .flat_map(|(level, reports)| level.components.iter().cloned().zip(reports.iter().cloned()))
-                    .collect();
-                (run.how.clone(), asked)
-            }
+            State::Ending(run) => (run.how.clone(), run.known()),
         };
-        report.children.extend(asked.into_iter().map(|(component, before)| ask(&component, &how, before)));
+        // A component that holds the driver up would hold this thread up too.
+        let blocking = *self.polling.lock();
+        report.children.extend(known.into_iter().map(|known| match known.report {
+            Some(report) if is_final(&report) => report,
+            before if blocking == Some(known.at) => {
+                before.unwrap_or_else(|| silent(&known.component, "has not come back from a poll of its terminate"))
+            }
+            before => ask(&known.component, &how, before),
+        }));
     }
 
     fn calling_task(&self) -> Option<String> {

@@ -17,7 +17,7 @@ use super::registry::{Entry, Registry, TaskId, Ticks};
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
 use crate::ending::Ending;
-use crate::report::{Outcome, TaskKind, TaskReport};
+use crate::report::{Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex};
@@ -171,19 +171,15 @@ impl Core {
             inner.ended_threads.push(thread);
         }
         let is_draining = inner.phase > Phase::Running;
-        let mut has_panicked = false;
+        let mut panicked = None;
         match left {
             // What ends the owner is none of its work.
             Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
             Left::Abnormal(outcome) => {
-                has_panicked = matches!(outcome, Outcome::Panicked { .. });
                 let (name, place) = (entry.name.to_cow(), entry.place.into());
                 let task = TaskReport { name, kind, place, age: since.until(now.unwrap_or(since)), outcome };
-                if has_panicked {
-                    tracing::warn!(task.name = %task.name, loc.file = task.place.file, loc.line = task.place.line,
-                        outcome = ?task.outcome, "task panicked");
-                }
+                panicked = matches!(task.outcome, Outcome::Panicked { .. }).then(|| task.clone());
                 inner.history.record(task, self.options.outcomes_max);
             }
         }
@@ -191,9 +187,18 @@ impl Core {
         drop(inner);
         // A waker's destructor is a user's code.
         drop(entry);
+        if let Some(task) = panicked {
+            self.on_panic(&task);
+        }
         self.finish_if(is_over);
-        if has_panicked && self.options.on_panic == PanicPolicy::TerminateSet {
-            let text = format!("a task of {} panicked", self.name);
+    }
+
+    fn on_panic(self: &Arc<Self>, task: &TaskReport) {
+        let Place { file, line, .. } = task.place;
+        tracing::warn!(owner = %self.name, task.name = %task.name, loc.file = file, loc.line = line,
+            outcome = %task.outcome, "task panicked");
+        if self.options.on_panic == PanicPolicy::TerminateSet {
+            let text = format!("task {:?} panicked", task.name);
             let how = Shutdown::within(self.options.grace, self.options.abort).because(Reason::Failed(text.into()));
             Ending::begin(self, &how);
         }
