@@ -62,6 +62,7 @@ where
             },
             None => left,
         };
+        self.core.thread_ends(self.index);
         self.core.leave(self.index, left);
     }
 

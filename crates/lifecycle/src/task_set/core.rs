@@ -14,6 +14,7 @@ use super::history::{History, Left};
 use super::name::TaskName;
 use super::phase::{Phase, aborts_from};
 use super::registry::{Entry, Registry, TaskId, Ticks};
+use super::threads::EndedThreads;
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
 use crate::ending::Ending;
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     pub(super) phase: AtomicU8,
     /// How many live entries are marked for abort one by one.
     marked: AtomicU32,
+    pub(super) ended_threads: Arc<EndedThreads>,
     pub(super) inner: Mutex<Inner>,
 }
 
@@ -47,8 +49,6 @@ pub(super) struct Inner {
     pub(super) dropping: HashSet<u32>,
     /// Threads of ours whose closure runs, by entry.
     pub(super) threads: HashMap<u32, JoinHandle<()>>,
-    /// Threads whose closure has ended, to be joined.
-    pub(super) ended_threads: Vec<JoinHandle<()>>,
     pub(super) children: Vec<Arc<Core>>,
     pub(super) history: History,
     /// Who was inside which entry when the stages changed, and since when that is known.
@@ -67,6 +67,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 impl Core {
     pub(super) fn new(name: TaskName, options: TaskSetOptions, parent: Option<Arc<Core>>) -> Arc<Self> {
         let token = parent.as_ref().map_or_else(CancellationToken::new, |parent| parent.token.child_token());
+        let ended_threads = parent.as_ref().map(|parent| Arc::clone(&parent.ended_threads)).unwrap_or_default();
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
@@ -77,13 +78,13 @@ impl Core {
             ending: Ending::new(),
             phase: AtomicU8::new(Phase::Running as u8),
             marked: AtomicU32::new(0),
+            ended_threads,
             inner: Mutex::new(Inner {
                 phase: Phase::Running,
                 registry: Registry::default(),
                 queued: HashMap::new(),
                 dropping: HashSet::new(),
                 threads: HashMap::new(),
-                ended_threads: Vec::new(),
                 children: Vec::new(),
                 history: History::default(),
                 stays: Vec::new(),
@@ -167,9 +168,6 @@ impl Core {
         }
         let Some((kind, since, entry)) = inner.registry.remove(index) else { return };
         inner.dropping.remove(&index);
-        if let Some(thread) = inner.threads.remove(&index) {
-            inner.ended_threads.push(thread);
-        }
         let is_draining = inner.phase > Phase::Running;
         let mut panicked = None;
         match left {
@@ -216,10 +214,8 @@ impl Core {
 
     fn child_ended(self: &Arc<Self>, child: &Arc<Core>) {
         let report = Ending::report(child);
-        let threads = std::mem::take(&mut child.inner.lock().ended_threads);
         let mut inner = self.inner.lock();
         inner.children.retain(|other| !Arc::ptr_eq(other, child));
-        inner.ended_threads.extend(threads);
         let is_running = inner.phase == Phase::Running;
         inner.history.adopt(report, is_running, self.options.outcomes_max);
         let is_over = inner.conclude();
@@ -297,18 +293,19 @@ impl Core {
         may_start
     }
 
-    /// Keeps a thread's handle; joins those that have ended meanwhile.
+    /// Keeps the handle of a thread whose entry lives.
     pub(super) fn add_thread(&self, index: u32, handle: JoinHandle<()>) {
-        let mut inner = self.inner.lock();
-        let is_live = inner.registry.get(index).is_some();
-        if is_live {
-            inner.threads.insert(index, handle);
-        } else {
-            inner.ended_threads.push(handle);
+        self.inner.lock().threads.insert(index, handle);
+        self.ended_threads.join_gone();
+    }
+
+    /// A thread's closure has ended. Its handle is given to the joiners before its entry leaves, so that none of them
+    /// can find the set empty and the thread not joined; and with no lock held, because they wait for this thread.
+    pub(super) fn thread_ends(&self, index: u32) {
+        let thread = self.inner.lock().threads.remove(&index);
+        if let Some(thread) = thread {
+            self.ended_threads.push(thread);
         }
-        let gone = inner.ended_threads.extract_if(.., |thread| thread.is_finished()).collect::<Vec<_>>();
-        drop(inner);
-        join(gone);
     }
 
     /// The live entries, copied a chunk at a time so that nobody waits for long.
@@ -342,13 +339,6 @@ impl Core {
             names.extend(child.names_of_live(left));
         }
         names
-    }
-}
-
-pub(super) fn join(threads: Vec<JoinHandle<()>>) {
-    for thread in threads {
-        // A panic of the closure was caught inside; one of a thread-local's destructor has nobody to tell.
-        drop(thread.join());
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::blocking::{self, Job};
-use super::core::{Core, Inner, join};
+use super::core::{Core, Inner};
 use super::phase::{Phase, aborts_from};
 use crate::current::{self, Stay};
 use crate::ending::{Ending, Owner};
@@ -168,7 +168,6 @@ impl Owner for Core {
     }
 
     fn settle(&self) {
-        let ended = std::mem::take(&mut self.inner.lock().ended_threads);
-        join(ended);
+        self.ended_threads.join_all();
     }
 }

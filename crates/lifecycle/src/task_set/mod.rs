@@ -12,6 +12,7 @@ mod phase;
 mod registry;
 mod spawn;
 mod task;
+mod threads;
 mod tracked;
 
 use std::borrow::Cow;
