@@ -167,7 +167,9 @@ impl Core {
             self.marked.fetch_sub(1, Ordering::Relaxed);
         }
         let Some((kind, since, entry)) = inner.registry.remove(index) else { return };
-        inner.dropping.remove(&index);
+        if !inner.dropping.is_empty() {
+            inner.dropping.remove(&index);
+        }
         let is_draining = inner.phase > Phase::Running;
         let mut panicked = None;
         match left {
