@@ -222,14 +222,12 @@ impl Timekeeper {
             match self.step() {
                 Step::Leave => return,
                 Step::Again => {}
-                Step::Wait(until) => {
+                Step::Wait(_) => {
                     let state = self.state.lock();
                     // What came since the step looked has been notified already, so look again before waiting.
-                    if self.is_due(&state) {
-                        continue;
+                    if let Some(wait) = self.until_due(&state) {
+                        drop(self.wake_thread.wait_timeout(state, wait));
                     }
-                    let wait = until.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(self.now()));
-                    drop(self.wake_thread.wait_timeout(state, wait));
                 }
             }
         }
@@ -255,9 +253,10 @@ impl Timekeeper {
         }
     }
 
-    fn is_due(&self, state: &State) -> bool {
-        let now = self.now();
-        state.force_untold || state.queue.first().is_none_or(|(at, _)| *at <= now)
+    /// How long nothing is due; none if something is.
+    fn until_due(&self, state: &State) -> Option<Duration> {
+        let (at, _) = state.queue.first().filter(|_| !state.force_untold)?;
+        Some(at.saturating_duration_since(self.now())).filter(|wait| !wait.is_zero())
     }
 
     /// Calls what is due.
@@ -336,5 +335,41 @@ impl std::fmt::Debug for Timekeeper {
             .field("clock", &self.clock)
             .field("forced", &self.force.is_cancelled())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    struct Bell(mpsc::Sender<()>);
+
+    impl Watched for Bell {
+        fn on_due(self: Arc<Self>, at: Instant, now: Instant) -> Option<Instant> {
+            if now < at {
+                return Some(at);
+            }
+            self.0.send(()).ok();
+            None
+        }
+    }
+
+    /// The thread looks at its queue, then waits: what comes in between must not be slept through.
+    #[test]
+    fn an_earlier_watch_is_heard_while_the_thread_goes_to_sleep() {
+        for _ in 0..500 {
+            let timekeeper = Arc::new(Timekeeper::new(Clock::system()));
+            let (sender, rings) = mpsc::channel();
+            let bell = |at| timekeeper.watch(at, Arc::new(Bell(sender.clone()))).expect("a thread can be made");
+            let now = timekeeper.now();
+            let far = bell(now + Duration::from_secs(3600));
+            bell(now + Duration::from_micros(200));
+            rings.recv_timeout(Duration::from_secs(10)).expect("the earlier one rings");
+            timekeeper.unwatch(far);
+            crate::block_on::block_on(timekeeper.settle());
+            assert!(matches!(timekeeper.state.lock().keeper, Keeper::None));
+        }
     }
 }
