@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub use clock::Clock;
 pub use reason::Reason;
 pub use sleep::SleepUntil;
-pub(crate) use timekeeper::{Timekeeper, WatchId, Watched};
+pub(crate) use timekeeper::{Timekeeper, WatchId, Watched, probe};
 
 use crate::sync::Arc;
 

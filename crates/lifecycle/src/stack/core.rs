@@ -14,7 +14,7 @@ use super::level::{Level, PushError, PushErrorKind};
 use crate::ending::{Ending, Owner};
 use crate::panics::contain;
 use crate::report::Report;
-use crate::shutdown::{Reason, Shutdown};
+use crate::shutdown::{Reason, Shutdown, probe};
 use crate::sync::{Arc, Mutex};
 use crate::task_set::TaskName;
 use crate::terminate::Terminate;
@@ -205,7 +205,7 @@ fn is_final(report: &Report) -> bool {
 /// Asks a component that has not reported, or whose report was not final, once more, without waiting.
 fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>) -> Report {
     let mut cx = Context::from_waker(Waker::noop());
-    match contain(|| component.terminate(how).poll_unpin(&mut cx)) {
+    match contain(|| probe(|| component.terminate(how).poll_unpin(&mut cx))) {
         Ok(Poll::Ready(Ok(report))) => report,
         Ok(Poll::Ready(Err(error))) => silent(component, error),
         Ok(Poll::Pending) => before.unwrap_or_else(|| silent(component, "has not reported")),
