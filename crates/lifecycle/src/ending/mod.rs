@@ -43,7 +43,14 @@ enum State {
     #[default]
     Open,
     Begun(Begun),
-    Over(Box<Report>),
+    Over(Box<Over>),
+}
+
+#[derive(Debug)]
+struct Over {
+    report: Report,
+    /// Whose threads are to be joined by those who wait.
+    timekeepers: Vec<Arc<Timekeeper>>,
 }
 
 /// An owner as the timekeeper sees it.
@@ -145,9 +152,11 @@ impl Ending {
             Self::advance(owner, timekeeper.now(), Some(Cut::NoClockThread));
             return;
         };
-        if let State::Begun(begun) = &mut *owner.ending().state.lock() {
-            begun.watches.push((Arc::clone(timekeeper), id));
-            return;
+        match &mut *owner.ending().state.lock() {
+            State::Begun(begun) => return begun.watches.push((Arc::clone(timekeeper), id)),
+            // It has ended meanwhile; the thread is there all the same.
+            State::Over(over) => over.timekeepers.push(Arc::clone(timekeeper)),
+            State::Open => {}
         }
         timekeeper.unwatch(id);
     }
@@ -190,7 +199,8 @@ impl Ending {
             let mut state = ending.state.lock();
             let State::Begun(begun) = &mut *state else { return };
             let watches = std::mem::take(&mut begun.watches);
-            *state = State::Over(Box::new(report));
+            let timekeepers = watches.iter().map(|(timekeeper, _)| Arc::clone(timekeeper)).collect();
+            *state = State::Over(Box::new(Over { report, timekeepers }));
             watches
         };
         for (timekeeper, id) in watches {
@@ -236,8 +246,18 @@ impl Ending {
                 select(changed, pin!(force.cancelled())).await;
             }
         };
-        how.timekeeper().settle().await;
+        for timekeeper in ending.timekeepers() {
+            timekeeper.settle().await;
+        }
         Ok(report)
+    }
+
+    fn timekeepers(&self) -> Vec<Arc<Timekeeper>> {
+        match &*self.state.lock() {
+            State::Open => Vec::new(),
+            State::Begun(begun) => begun.watches.iter().map(|(timekeeper, _)| Arc::clone(timekeeper)).collect(),
+            State::Over(over) => over.timekeepers.clone(),
+        }
     }
 
     /// Waits until `owner` has ended.
@@ -259,7 +279,7 @@ impl Ending {
     pub fn report<O: Owner>(owner: &Arc<O>) -> Report {
         loop {
             match &*owner.ending().state.lock() {
-                State::Over(report) => return (**report).clone(),
+                State::Over(over) => return over.report.clone(),
                 State::Open => break,
                 State::Begun(_) => {}
             }
