@@ -1,0 +1,43 @@
+//! The workspace's verbs: `cargo xtask test`.
+#![forbid(unsafe_code)]
+
+mod cargo;
+mod child;
+mod cli;
+mod counts;
+mod examples;
+mod roster;
+mod skips;
+mod tally;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let command = match cli::parse(&arguments) {
+        Ok(command) => command,
+        Err(refusal) => {
+            eprintln!("xtask: {refusal}");
+            return ExitCode::from(2);
+        }
+    };
+    let passed = match command {
+        Command::Help(text) => {
+            println!("{text}");
+            Ok(true)
+        }
+        Command::Test => test::run(),
+    };
+    match passed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
