@@ -7,6 +7,7 @@ use std::fmt::Write;
 pub(crate) enum Command {
     Help(String),
     Test,
+    LeakCheck { scenario: Option<String>, list: bool },
 }
 
 struct Verb {
@@ -22,11 +23,23 @@ struct Flag {
     about: &'static str,
 }
 
-const VERBS: &[Verb] = &[Verb {
-    name: "test",
-    about: "every test that needs nothing but Rust and a C compiler, and the examples",
-    flags: &[],
-}];
+const LIST: &str = "--list";
+
+const VERBS: &[Verb] = &[
+    Verb {
+        name: "test",
+        about: "every test that needs nothing but Rust and a C compiler, and the examples",
+        flags: &[],
+    },
+    Verb {
+        name: "leak-check",
+        about: "the scenario programs of landfall-tests, each in a process of its own",
+        flags: &[
+            Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
+            Flag { name: LIST, value: None, about: "list the scenarios" },
+        ],
+    },
+];
 
 /// Reads the arguments after the program's name.
 pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
@@ -43,8 +56,19 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     if rest.iter().any(|argument| is_help(argument)) {
         return Ok(Command::Help(usage_of(verb)));
     }
-    flags(verb, rest)?;
-    Ok(Command::Test)
+    let given = flags(verb, rest)?;
+    let has = |flag: &str| given.iter().any(|(name, _)| *name == flag);
+    let values = |flag: &str| given.iter().filter(|(name, _)| *name == flag).map(|(_, value)| value.clone()).collect();
+    Ok(match verb.name {
+        "test" => Command::Test,
+        _ => {
+            let mut scenarios: Vec<String> = values("--scenario");
+            if scenarios.len() > 1 {
+                return Err("`--scenario` may be given once".to_owned());
+            }
+            Command::LeakCheck { scenario: scenarios.pop(), list: has(LIST) }
+        }
+    })
 }
 
 fn flags(verb: &Verb, arguments: &[String]) -> Result<Vec<(&'static str, String)>, String> {
@@ -127,12 +151,22 @@ mod tests {
     #[test]
     fn verbs_and_their_flags_are_understood() {
         assert_eq!(parsed("test"), Ok(Command::Test));
+        assert_eq!(
+            parsed("leak-check --scenario relay"),
+            Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
+        );
     }
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("bench", &["`bench`", "test"]);
+        refused("bench", &["`bench`", "test, leak-check"]);
+        refused("leak-check --all", &["`--all`", "--scenario, --list"]);
+        refused("leak-check --list=yes", &["`--list`", "`yes`"]);
         refused("test lifecycle", &["`test`", "`lifecycle`"]);
+        refused("leak-check --scenario", &["--scenario NAME"]);
+        refused("leak-check --scenario= --list", &["--scenario NAME"]);
+        refused("leak-check --scenario --list", &["--scenario NAME"]);
+        refused("leak-check --scenario a --scenario b", &["once"]);
     }
 
     #[test]

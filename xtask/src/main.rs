@@ -1,4 +1,4 @@
-//! The workspace's verbs: `cargo xtask test`.
+//! The workspace's verbs: `cargo xtask test` and `leak-check`.
 #![forbid(unsafe_code)]
 
 mod cargo;
@@ -6,8 +6,10 @@ mod child;
 mod cli;
 mod counts;
 mod examples;
+mod leak_check;
 mod roster;
 mod skips;
+mod table;
 mod tally;
 mod test;
 mod workspace;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Command::Test => test::run(),
+        Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,
