@@ -7,6 +7,7 @@ use std::fmt::Write;
 pub(crate) enum Command {
     Help(String),
     Test,
+    Tidy { bless: bool },
     LeakCheck { scenario: Option<String>, list: bool },
 }
 
@@ -30,6 +31,11 @@ const VERBS: &[Verb] = &[
         name: "test",
         about: "every test that needs nothing but Rust and a C compiler, and the examples",
         flags: &[],
+    },
+    Verb {
+        name: "tidy",
+        about: "the house rules that neither rustc nor clippy checks",
+        flags: &[Flag { name: "--bless", value: None, about: "rewrite docs/api from the source" }],
     },
     Verb {
         name: "leak-check",
@@ -61,6 +67,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     let values = |flag: &str| given.iter().filter(|(name, _)| *name == flag).map(|(_, value)| value.clone()).collect();
     Ok(match verb.name {
         "test" => Command::Test,
+        "tidy" => Command::Tidy { bless: has("--bless") },
         _ => {
             let mut scenarios: Vec<String> = values("--scenario");
             if scenarios.len() > 1 {
@@ -151,6 +158,7 @@ mod tests {
     #[test]
     fn verbs_and_their_flags_are_understood() {
         assert_eq!(parsed("test"), Ok(Command::Test));
+        assert_eq!(parsed("tidy --bless"), Ok(Command::Tidy { bless: true }));
         assert_eq!(
             parsed("leak-check --scenario relay"),
             Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
@@ -159,9 +167,9 @@ mod tests {
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("bench", &["`bench`", "test, leak-check"]);
-        refused("leak-check --all", &["`--all`", "--scenario, --list"]);
-        refused("leak-check --list=yes", &["`--list`", "`yes`"]);
+        refused("bench", &["`bench`", "test, tidy, leak-check"]);
+        refused("tidy --fix", &["`--fix`", "--bless"]);
+        refused("tidy --bless=yes", &["`--bless`", "`yes`"]);
         refused("test lifecycle", &["`test`", "`lifecycle`"]);
         refused("leak-check --scenario", &["--scenario NAME"]);
         refused("leak-check --scenario= --list", &["--scenario NAME"]);

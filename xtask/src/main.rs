@@ -1,4 +1,4 @@
-//! The workspace's verbs: `cargo xtask test` and `leak-check`.
+//! The workspace's verbs: `cargo xtask test`, `tidy` and `leak-check`.
 #![forbid(unsafe_code)]
 
 mod cargo;
@@ -12,6 +12,7 @@ mod skips;
 mod table;
 mod tally;
 mod test;
+mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Command::Test => test::run(),
+        Command::Tidy { bless } => tidy::run(bless),
         Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
     };
     match passed {
