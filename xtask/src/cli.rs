@@ -6,6 +6,7 @@ use std::fmt::Write;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help(String),
+    Ci { steps: Vec<String>, list: bool },
     Test,
     Tidy { bless: bool },
     LeakCheck { scenario: Option<String>, list: bool },
@@ -27,6 +28,14 @@ struct Flag {
 const LIST: &str = "--list";
 
 const VERBS: &[Verb] = &[
+    Verb {
+        name: "ci",
+        about: "the whole gate: what CI runs, step by step, with a table at the end",
+        flags: &[
+            Flag { name: "--step", value: Some("NAME"), about: "run this step only; may be given several times" },
+            Flag { name: LIST, value: None, about: "list the steps" },
+        ],
+    },
     Verb {
         name: "test",
         about: "every test that needs nothing but Rust and a C compiler, and the examples",
@@ -66,6 +75,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     let has = |flag: &str| given.iter().any(|(name, _)| *name == flag);
     let values = |flag: &str| given.iter().filter(|(name, _)| *name == flag).map(|(_, value)| value.clone()).collect();
     Ok(match verb.name {
+        "ci" => Command::Ci { steps: values("--step"), list: has(LIST) },
         "test" => Command::Test,
         "tidy" => Command::Tidy { bless: has("--bless") },
         _ => {
@@ -159,6 +169,11 @@ mod tests {
     fn verbs_and_their_flags_are_understood() {
         assert_eq!(parsed("test"), Ok(Command::Test));
         assert_eq!(parsed("tidy --bless"), Ok(Command::Tidy { bless: true }));
+        assert_eq!(parsed("ci --list"), Ok(Command::Ci { steps: vec![], list: true }));
+        assert_eq!(
+            parsed("ci --step msrv --step=features"),
+            Ok(Command::Ci { steps: vec!["msrv".to_owned(), "features".to_owned()], list: false })
+        );
         assert_eq!(
             parsed("leak-check --scenario relay"),
             Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
@@ -167,7 +182,7 @@ mod tests {
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("bench", &["`bench`", "test, tidy, leak-check"]);
+        refused("bench", &["`bench`", "ci, test, tidy, leak-check"]);
         refused("tidy --fix", &["`--fix`", "--bless"]);
         refused("tidy --bless=yes", &["`--bless`", "`yes`"]);
         refused("test lifecycle", &["`test`", "`lifecycle`"]);

@@ -1,8 +1,9 @@
-//! The workspace's verbs: `cargo xtask test`, `tidy` and `leak-check`.
+//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy` and `leak-check`.
 #![forbid(unsafe_code)]
 
 mod cargo;
 mod child;
+mod ci;
 mod cli;
 mod counts;
 mod examples;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             println!("{text}");
             Ok(true)
         }
+        Command::Ci { steps, list } => ci::run(&steps, list),
         Command::Test => test::run(),
         Command::Tidy { bless } => tidy::run(bless),
         Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
