@@ -1,16 +1,13 @@
 //! The examples of the crates: built, and each run to its end.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-
-use serde_json::Value;
 
 use crate::child::{self, How};
 use crate::counts::Counts;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{cargo, roster};
+use crate::{cargo, programs, roster};
 
 /// How long an example may take: it shows something and ends.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -27,7 +24,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally, String> {
         command.args(["--exclude", roster::TESTS]);
     }
     command.current_dir(&workspace.root);
-    let built = programs(&mut command, "example")?;
+    let built = programs::build(&mut command, "example")?;
     println!("\nrunning {} examples", built.len());
     for (name, path) in built {
         let ended = child::run(Command::new(path).current_dir(&workspace.root), LIMIT)?;
@@ -46,36 +43,4 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally, String> {
         }
     }
     Ok(tally)
-}
-
-/// Builds, and gives the names and paths of the programs of one kind that came of it, in the order of their names.
-pub(crate) fn programs(command: &mut Command, kind: &str) -> Result<Vec<(String, PathBuf)>, String> {
-    println!("$ {}", cargo::line(command));
-    let messages = cargo::output(command.arg("--message-format=json-render-diagnostics"))?;
-    let mut programs: Vec<(String, PathBuf)> = messages.lines().filter_map(|line| program(line, kind)).collect();
-    programs.sort();
-    Ok(programs)
-}
-
-fn program(message: &str, kind: &str) -> Option<(String, PathBuf)> {
-    let message: Value = serde_json::from_str(message).ok()?;
-    let path = message["executable"].as_str()?;
-    let is_kind = message["target"]["kind"].as_array()?.iter().any(|it| it == kind);
-    is_kind.then_some((message["target"]["name"].as_str()?.to_owned(), PathBuf::from(path)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_are_found_in_what_cargo_says() {
-        let artifact =
-            r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"relay"},"executable":"/t/relay"}"#;
-        let library = r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"pool"},"executable":null}"#;
-        assert_eq!(program(artifact, "bin"), Some(("relay".to_owned(), PathBuf::from("/t/relay"))));
-        assert_eq!(program(artifact, "example"), None);
-        assert_eq!(program(library, "lib"), None);
-        assert_eq!(program("Compiling relay", "bin"), None);
-    }
 }

@@ -8,6 +8,7 @@ mod cli;
 mod counts;
 mod examples;
 mod leak_check;
+mod programs;
 mod roster;
 mod skips;
 mod table;

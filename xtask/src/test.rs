@@ -7,7 +7,7 @@ use crate::counts::Counts;
 use crate::skips::{self, SkipFile};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{cargo, examples, roster};
+use crate::{cargo, examples, programs, roster};
 
 /// Runs the tests and closes with the counts.
 pub(crate) fn run() -> Result<bool, String> {
@@ -20,6 +20,7 @@ pub(crate) fn run() -> Result<bool, String> {
 
 /// Runs the tests of landfall-tests, which may need more than Rust; the gate starts it after [`run`].
 pub(crate) fn integration(workspace: &Workspace) -> Result<Tally, String> {
+    programs::build_all(workspace)?;
     packages(workspace, &["--package", roster::TESTS])
 }
 

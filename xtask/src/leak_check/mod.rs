@@ -17,7 +17,7 @@ use std::process::Command;
 use crate::skips::Skip;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{cargo, child, examples, roster, table};
+use crate::{child, programs, table};
 
 use self::scenario::Scenario;
 use self::verdict::{Verdict, judge};
@@ -45,9 +45,7 @@ fn check(workspace: &Workspace, scenarios: &[Scenario]) -> Result<Tally, String>
     if scenarios.is_empty() {
         return Ok(tally);
     }
-    // All programs of the workspace but xtask: a scenario may start an application, which it finds beside itself.
-    let mut build = cargo::cargo(&["build", "--workspace", "--exclude", roster::XTASK, "--bins"]);
-    let programs = examples::programs(build.current_dir(&workspace.root), "bin")?;
+    let programs = programs::build_all(workspace)?;
     let mut rows = Vec::new();
     for scenario in scenarios {
         let Some((_, program)) = programs.iter().find(|(name, _)| *name == scenario.program) else {
