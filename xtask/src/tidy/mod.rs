@@ -10,6 +10,7 @@ mod attributes;
 mod cancel_safety;
 mod changelog;
 mod defaults;
+mod examples;
 mod finding;
 mod headers;
 mod layering;
@@ -36,6 +37,7 @@ const OF_TREE: &[Rule<Tree>] = &[
     Rule { says: "every file opens with what it is", check: headers::check },
     Rule { says: "async functions say what dropping them does", check: cancel_safety::check },
     Rule { says: "options and policies name their defaults", check: defaults::check },
+    Rule { says: "examples are numbered", check: examples::check },
     Rule { says: "files are short", check: length::check },
     Rule { says: "exceptions from the lints are counted", check: attributes::check },
     Rule { says: "nothing is unfinished, nothing is unwrapped", check: words::check },
