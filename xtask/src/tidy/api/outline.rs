@@ -63,12 +63,14 @@ impl Outline {
                 item.mac.tokens = proc_macro2::TokenStream::new();
                 is_exported.then_some(())?;
             }
-            Item::Mod(item) => {
-                // A module in a file of its own has its own heading, if there is anything in it.
-                let (_, items) = item.content.as_mut()?;
-                *items = self.items(std::mem::take(items));
-                (!items.is_empty()).then_some(())?;
-            }
+            Item::Mod(item) => match item.content.as_mut() {
+                // What is in a file of its own is shown under its own heading.
+                None => is_public(&item.vis).then_some(())?,
+                Some((_, items)) => {
+                    *items = self.items(std::mem::take(items));
+                    (!items.is_empty()).then_some(())?;
+                }
+            },
             Item::Struct(item) => hide_private(&mut item.fields),
             _ => {}
         }
@@ -224,5 +226,6 @@ mod tests {
     #[test]
     fn public_items_of_inner_modules_stay_in_them() {
         check("mod m { pub fn f() {} }", "mod m {\n    pub fn f();\n}\n");
+        check("pub mod a; mod b;", "pub mod a;\n");
     }
 }
