@@ -72,8 +72,8 @@ fn how(status: ExitStatus) -> How {
     if status.success() { How::Succeeded } else { How::Failed(status.to_string()) }
 }
 
-/// Reads a stream on a thread, so that a full pipe never holds up the program. The thread ends with the stream; it is not
-/// joined, since a process left behind by the program may keep the stream open for longer than we want to wait.
+/// Reads a stream on a thread, so that a full pipe never holds up the program. The thread ends with the stream; it is
+/// not joined, since a process left behind by the program may keep the stream open for longer than we want to wait.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

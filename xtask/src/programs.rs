@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{cargo, roster};
 
-/// Builds every program of the workspace but xtask: a scenario or a test may start an application, which it finds beside
-/// itself.
+/// Builds every program of the workspace but xtask: a scenario or a test may start an application, which it finds
+/// beside itself.
 pub(crate) fn build_all(workspace: &Workspace) -> Result<Vec<(String, PathBuf)>, String> {
     let mut command = cargo::cargo(&["build", "--workspace", "--exclude", roster::XTASK, "--bins"]);
     build(command.current_dir(&workspace.root), "bin")

@@ -1,8 +1,8 @@
-//! `cargo xtask leak-check`: builds the scenario programs, starts each as a child process, and believes what it can check.
+//! `cargo xtask leak-check`: builds the scenario programs, starts each as a child process, and judges how it ends.
 //!
-//! A scenario is a program of landfall-tests named `scenario-..`. It is started with `--json`, and the last line it prints
-//! is one JSON object: `{"scenario", "passed", "clean", "detail"}`, with `"skipped": reason` when it could not run. How
-//! long it may take stands in the manifest of landfall-tests:
+//! A scenario is a program of landfall-tests named `scenario-..`. It is started with `--json`, and the last line it
+//! prints is one JSON object: `{"scenario", "passed", "clean", "detail"}`, with `"skipped": reason` when it could not run.
+//! How long it may take stands in the manifest of landfall-tests:
 //!
 //! ```toml
 //! [package.metadata.scenario-seconds-max]

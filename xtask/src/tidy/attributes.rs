@@ -1,7 +1,7 @@
-//! Lints are silenced by `#[expect(.., reason)]` only, no test is ignored, and exceptions from the ban on spawning are counted.
+//! Lints are silenced by `#[expect(.., reason)]` only, no test is ignored, and exceptions from the ban are counted.
 //!
-//! The budget of each package stands in a list that is checked in: more of them is refused until somebody raises it and says
-//! why, and fewer is refused so that the list stays true.
+//! The budget of each package stands in a list that is checked in: more of them is refused until somebody raises it and
+//! says why, and fewer is refused so that the list stays true.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: the house rules that neither rustc nor clippy checks.
 //!
-//! Each check is a function over the tree or the workspace, and has a test that plants the fault and sees it found: a check
-//! that cannot fail is a defect.
+//! Each check is a function over the tree or the workspace, and has a test that plants the fault and sees it found: a
+//! check that cannot fail is a defect.
 
 mod allow_list;
 mod alone;

@@ -55,8 +55,9 @@ fn unwraps(tokens: TokenStream, lines: &mut Vec<usize>) {
             TokenTree::Punct(punct) if punct.as_char() == '#' => {
                 let inner =
                     tokens.next_if(|next| matches!(next, TokenTree::Punct(bang) if bang.as_char() == '!')).is_some();
-                let bracket = |next: &TokenTree| matches!(next, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket);
-                let Some(TokenTree::Group(attribute)) = tokens.next_if(bracket) else { continue };
+                let is_bracket =
+                    |it: &TokenTree| matches!(it, TokenTree::Group(it) if it.delimiter() == Delimiter::Bracket);
+                let Some(TokenTree::Group(attribute)) = tokens.next_if(is_bracket) else { continue };
                 if is_test_attribute(&attribute) {
                     if inner {
                         return;

@@ -1,4 +1,4 @@
-//! The ban on spawning holds: clippy, with the workspace's clippy.toml, refuses each way to start work without an owner.
+//! The ban on spawning holds: clippy, with the workspace's clippy.toml, refuses each way to start unowned work.
 //!
 //! A scratch workspace gets the root's clippy.toml and Cargo.lock, so that no new version is resolved, and nothing is
 //! fetched that a build of this workspace has fetched.
@@ -90,7 +90,7 @@ fn scratch(name: &str, source: &str) -> PathBuf {
     dir
 }
 
-/// The ban without leave for the entries of crates that the scratch crate uses to name nothing: clippy warns of those then.
+/// The ban, with no leave for entries of crates that the scratch crate uses to name nothing: clippy warns of those then.
 fn strict(ban: &str) -> String {
     let used = ["hyper_util::", "std::", "tokio::", "tokio_util::"];
     let is_used = |line: &str| used.iter().any(|name| line.contains(&format!("path = \"{name}")));

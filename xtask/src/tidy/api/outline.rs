@@ -78,8 +78,8 @@ impl Outline {
         Some(item)
     }
 
-    /// Of a public type's own members keeps the public ones, of a trait's implementation the types; says whether there is
-    /// anything to show.
+    /// Of a public type's own members keeps the public ones, of a trait's implementation the types; says whether there
+    /// is anything to show.
     fn keep_implementation(&self, item: &mut ItemImpl) -> bool {
         let of_ours = |name: Option<String>| name.is_some_and(|name| self.types.contains(&name));
         let of_trait = item.trait_.as_ref().map(|(path, _)| last_name(path));
