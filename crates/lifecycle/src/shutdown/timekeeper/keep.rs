@@ -1,7 +1,12 @@
 //! The thread that keeps the instants, and the task that stands in for it on a test clock.
 
+#[cfg(feature = "test-clock")]
+use std::pin::pin;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+#[cfg(feature = "test-clock")]
+use futures_util::future::select;
 
 use super::{Keeper, NoClockThread, State, Timekeeper, Watch, WatchId, Watched, probe};
 use crate::panics::contain;
@@ -11,7 +16,8 @@ use crate::sync::Arc;
 /// What the keeper does next.
 enum Step {
     Leave,
-    Wait(Option<Instant>),
+    /// Sleeps until something is due or comes.
+    Wait,
     Again,
 }
 
@@ -38,7 +44,7 @@ impl Timekeeper {
             match self.step() {
                 Step::Leave => return,
                 Step::Again => {}
-                Step::Wait(_) => {
+                Step::Wait => {
                     let state = self.state.lock();
                     // What came since the step looked has been notified already, so look again before waiting.
                     if let Some(wait) = self.until_due(&state) {
@@ -55,15 +61,10 @@ impl Timekeeper {
             match self.step() {
                 Step::Leave => return,
                 Step::Again => {}
-                Step::Wait(until) => {
-                    let woken = std::pin::pin!(self.wake_task.notified());
-                    match until {
-                        None => woken.await,
-                        Some(at) => {
-                            let sleep = std::pin::pin!(tokio::time::sleep_until(at.into()));
-                            futures_util::future::select(woken, sleep).await;
-                        }
-                    }
+                Step::Wait => {
+                    let woken = pin!(self.wake_task.notified());
+                    let Some(wait) = self.until_due(&self.state.lock()) else { continue };
+                    select(woken, pin!(tokio::time::sleep(wait))).await;
                 }
             }
         }
@@ -95,7 +96,7 @@ impl Timekeeper {
             .map(|(at, id)| (*id, *at, Arc::clone(&state.watches[id].target)))
             .collect();
         if due.is_empty() {
-            return Step::Wait(state.queue.first().map(|(at, _)| *at));
+            return Step::Wait;
         }
         state.calling = due.len();
         drop(state);
