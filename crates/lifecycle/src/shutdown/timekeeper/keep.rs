@@ -166,4 +166,18 @@ mod tests {
             assert!(matches!(timekeeper.state.lock().keeper, Keeper::None));
         }
     }
+
+    /// Else a component that ends before its owner has set its own watch would wait for its owner's end.
+    #[test]
+    fn who_waits_for_the_thread_goes_on_when_a_new_watch_keeps_it() {
+        let timekeeper = Arc::new(Timekeeper::new(Clock::system()));
+        // As between the end of the last watch and the thread's look at the queue.
+        timekeeper.state.lock().keeper = Keeper::Running(None);
+        let mut settle = std::pin::pin!(timekeeper.settle());
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(settle.as_mut().poll(&mut cx).is_pending());
+        let (sender, _rings) = mpsc::channel();
+        timekeeper.watch(timekeeper.now() + Duration::from_secs(3600), Arc::new(Bell(sender))).expect("it runs");
+        assert!(settle.as_mut().poll(&mut cx).is_ready());
+    }
 }

@@ -176,6 +176,8 @@ impl Timekeeper {
         if is_next {
             self.wake();
         }
+        // The thread stays: those who wait for its end must not wait for as long as this watch lasts.
+        self.called.notify_waiters();
         Ok(id)
     }
 
