@@ -37,6 +37,8 @@ mod ending;
 mod panics;
 mod report;
 mod shutdown;
+#[cfg(feature = "service")]
+mod signals;
 mod stack;
 mod sync;
 mod task_set;
@@ -45,6 +47,8 @@ mod terminate;
 pub use ending::{Ending, Owner};
 pub use report::{Activity, Counts, Found, GraceCut, Outcome, Place, Remnant, Report, TaskKind, TaskReport, Unclean};
 pub use shutdown::{Clock, Reason, Shutdown, SleepUntil};
+#[cfg(feature = "service")]
+pub use signals::{Signal, Signals};
 pub use stack::{Level, PushError, PushErrorKind, Stack};
 pub use task_set::{
     AbortOnDrop, ChildError, PanicPolicy, Phase, SpawnError, Task, TaskError, TaskId, TaskInfo, TaskName, TaskSet,
