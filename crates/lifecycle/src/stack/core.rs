@@ -173,6 +173,11 @@ impl Run {
         known.collect()
     }
 
+    /// The components that were not told to end yet.
+    fn waiting(&self) -> Vec<Arc<dyn Terminate>> {
+        self.levels[self.begun.len()..].iter().flat_map(|level| level.components.iter().cloned()).collect()
+    }
+
     fn turn(&self, number: usize) -> Option<Turn> {
         let begun = self.begun.get(number)?;
         let how = self.how.until(begun.share_ends.unwrap_or_else(|| self.how.grace()), self.how.abort());
@@ -203,7 +208,15 @@ fn is_final(report: &Report) -> bool {
 }
 
 /// Asks a component that has not reported, or whose report was not final, once more, without waiting.
-fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>) -> Report {
+///
+/// One that is being polled by the driver is not polled here: it may hold up the driver, and would this thread too.
+fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>, is_polled: bool) -> Report {
+    if let Ok(Some(report)) = contain(|| component.report()) {
+        return report;
+    }
+    if is_polled {
+        return before.unwrap_or_else(|| silent(component, "has not come back from a poll of its terminate"));
+    }
     let mut cx = Context::from_waker(Waker::noop());
     match contain(|| probe(|| component.terminate(how).poll_unpin(&mut cx))) {
         Ok(Poll::Ready(Ok(report))) => report,
@@ -216,6 +229,18 @@ fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>) -
 /// The report about a component that gave none.
 pub(super) fn silent(component: &Arc<dyn Terminate>, error: impl Display) -> Report {
     Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error.to_string())
+}
+
+/// Speaks for a component whose turn has not come: it still works, so the report it is in cannot be clean.
+fn waiting(component: &Arc<dyn Terminate>) -> Report {
+    const WAITING: &str = "its turn to end has not come";
+    match contain(|| component.report()) {
+        Ok(Some(mut report)) => {
+            report.reason = Reason::ParentTerminating;
+            report.with_error(WAITING)
+        }
+        Ok(None) | Err(_) => silent(component, WAITING),
+    }
 }
 
 impl Owner for Core {
@@ -270,19 +295,16 @@ impl Owner for Core {
     }
 
     fn fill(&self, report: &mut Report) {
-        let (how, known) = match &*self.state.lock() {
+        let (how, known, waiting_yet) = match &*self.state.lock() {
             State::Open(_) => return,
-            State::Ending(run) => (run.how.clone(), run.known()),
+            State::Ending(run) => (run.how.clone(), run.known(), run.waiting()),
         };
-        // A component that holds the driver up would hold this thread up too.
-        let blocking = *self.polling.lock();
+        let polled = *self.polling.lock();
         report.children.extend(known.into_iter().map(|known| match known.report {
             Some(report) if is_final(&report) => report,
-            before if blocking == Some(known.at) => {
-                before.unwrap_or_else(|| silent(&known.component, "has not come back from a poll of its terminate"))
-            }
-            before => ask(&known.component, &how, before),
+            before => ask(&known.component, &how, before, polled == Some(known.at)),
         }));
+        report.children.extend(waiting_yet.iter().map(waiting));
     }
 
     fn calling_task(&self) -> Option<String> {
@@ -295,5 +317,36 @@ impl Owner for Core {
             // It has called `finish` and only returns; its panics were caught.
             drop(driver.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{Shutdown, Stack, TaskSet, Terminate};
+
+    #[tokio::test]
+    async fn a_report_before_the_end_shows_what_lives_and_whose_turn_has_not_come() {
+        let (below, above) = (TaskSet::new("below"), TaskSet::new("above"));
+        for set in [&below, &above] {
+            set.spawn("pends", std::future::pending::<()>()).unwrap();
+        }
+        let stack = Stack::new("stack");
+        stack.push(below).unwrap();
+        stack.push(above.clone()).unwrap();
+        let hour = Duration::from_secs(3_600);
+        stack.begin_terminate(&Shutdown::within(hour, hour));
+        above.token().cancelled().await;
+
+        let report = stack.report();
+        let left: Vec<_> = report.stragglers().map(|found| found.to_string()).collect();
+        assert_eq!(left, ["stack/above/pends"]);
+        let below = &report.children[1];
+        assert_eq!((&*below.name, below.error.as_deref()), ("below", Some("its turn to end has not come")));
+
+        let report = stack.terminate(&Shutdown::now()).await.unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.children.iter().map(|child| child.counts.aborted).sum::<u64>(), 2);
     }
 }

@@ -210,6 +210,10 @@ impl Terminate for TaskSet {
         Box::pin(Ending::ended(Arc::clone(self.core())))
     }
 
+    fn report(&self) -> Option<Report> {
+        Some(Ending::report(self.core()))
+    }
+
     fn calling_task(&self) -> Option<String> {
         self.core().calling_task()
     }
