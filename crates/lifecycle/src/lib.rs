@@ -36,6 +36,8 @@ mod current;
 mod ending;
 mod panics;
 mod report;
+#[cfg(feature = "service")]
+mod service;
 mod shutdown;
 #[cfg(feature = "service")]
 mod signals;
@@ -46,6 +48,8 @@ mod terminate;
 
 pub use ending::{Ending, Owner};
 pub use report::{Activity, Counts, Found, GraceCut, Outcome, Place, Remnant, Report, TaskKind, TaskReport, Unclean};
+#[cfg(feature = "service")]
+pub use service::{Service, ServiceCx, service};
 pub use shutdown::{Clock, Reason, Shutdown, SleepUntil};
 #[cfg(feature = "service")]
 pub use signals::{Signal, Signals};
