@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::notify::Notifier;
 use super::side::{SideThread, say};
 use super::wind_down::{Parts, Progress};
 use crate::shutdown::{Reason, Shutdown};
@@ -62,7 +63,7 @@ enum Event {
 
 impl Running {
     /// Waits until there is a reason to terminate.
-    pub(super) async fn until_reason(&mut self, presses: &mut Presses) -> Reason {
+    pub(super) async fn until_reason(&mut self, presses: &mut Presses, notifier: &Notifier) -> Reason {
         loop {
             match self.next_event().await {
                 Event::Signal(signal) => {
@@ -70,7 +71,7 @@ impl Running {
                     return signal.into();
                 }
                 Event::Requested(reason) => return reason,
-                Event::Started(Ok(Ok(()))) => {}
+                Event::Started(Ok(Ok(()))) => notifier.ready(),
                 Event::Started(Ok(Err(error))) => return Reason::Failed(format!("start failed: {error}").into()),
                 Event::Started(Err(error)) => return Reason::Failed(format!("start ended: {error}").into()),
             }

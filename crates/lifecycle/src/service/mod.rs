@@ -3,6 +3,7 @@
 mod conductor;
 mod cx;
 mod engine;
+mod notify;
 mod side;
 mod wind_down;
 
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use self::conductor::{Ending, Presses, Running};
 pub use self::cx::ServiceCx;
 use self::engine::Engine;
+use self::notify::Notifier;
 use self::side::{SideThread, say};
 use self::wind_down::{Parts, Progress, WindDown};
 use crate::report::Report;
@@ -59,6 +61,7 @@ pub fn service(name: impl Into<TaskName>) -> Service {
         start_grace: Duration::from_secs(5),
         runtime: None,
         on_report: Box::new(print),
+        notifies_systemd: false,
     }
 }
 
@@ -73,6 +76,7 @@ pub struct Service {
     start_grace: Duration,
     runtime: Option<Builder>,
     on_report: OnReport,
+    notifies_systemd: bool,
 }
 
 impl Service {
@@ -109,6 +113,15 @@ impl Service {
     /// It is called on a thread of its own, and makes the exit code 1 if it panics or has not returned after 2 s.
     pub fn on_report(mut self, hook: impl FnOnce(&Report) + Send + 'static) -> Self {
         self.on_report = Box::new(hook);
+        self
+    }
+
+    /// Tells systemd when the service is ready and when it stops, and extends the time to stop while it drains.
+    ///
+    /// For units of `Type=notify`. Reads the socket's name from the environment; without one nothing is sent.
+    #[cfg(feature = "systemd")]
+    pub fn notify_systemd(mut self) -> Self {
+        self.notifies_systemd = true;
         self
     }
 
@@ -179,10 +192,12 @@ impl Service {
         // The call is inside of the task too: it may need the runtime's context, and it may panic.
         let start = async move { start(cx).await.map_err(|error| format!("{error:#}")) };
         let start = parts.start.spawn_on(&parts.runtime, "start", start).map_err(SetUpError::Start)?;
+        let notifier = notifier(self.notifies_systemd);
 
         let mut presses = Presses::default();
         let mut running = Running { signals, requested, start: Some(start) };
-        let reason = main.block_on(running.until_reason(&mut presses));
+        let reason = main.block_on(running.until_reason(&mut presses, &notifier));
+        notifier.stopping();
         let how = Shutdown::within(self.grace, self.grace.saturating_add(self.abort_after)).because(reason);
         let (progress, progressed) = watch::channel(Progress::Terminating);
         let ending = Ending::new(running.signals, presses, how.clone(), parts.clone(), progressed);
@@ -217,6 +232,15 @@ enum SetUpError {
     Runtime(io::Error),
     #[error("the start cannot be spawned: {0}")]
     Start(SpawnError),
+}
+
+fn notifier(is_wanted: bool) -> Notifier {
+    #[cfg(feature = "systemd")]
+    if is_wanted {
+        return Notifier::systemd();
+    }
+    let _without_systemd = is_wanted;
+    Notifier::default()
 }
 
 fn print(report: &Report) {

@@ -8,9 +8,17 @@ mod end;
 mod parts;
 mod signals;
 mod start;
+#[cfg(feature = "systemd")]
+mod systemd;
 
 /// Not a test but the way into a child process: runs the program it is told, and exits with its code.
 #[test]
 fn program() {
-    child::run_if_told(&[end::PROGRAMS, signals::PROGRAMS, start::PROGRAMS]);
+    child::run_if_told(&[
+        end::PROGRAMS,
+        signals::PROGRAMS,
+        start::PROGRAMS,
+        #[cfg(feature = "systemd")]
+        systemd::PROGRAMS,
+    ]);
 }
