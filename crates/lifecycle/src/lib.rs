@@ -36,6 +36,8 @@ mod current;
 mod ending;
 mod panics;
 mod report;
+#[cfg(feature = "serving")]
+pub mod serving;
 mod shutdown;
 mod stack;
 mod sync;
