@@ -38,6 +38,8 @@ mod panics;
 mod report;
 #[cfg(feature = "service")]
 mod service;
+#[cfg(feature = "serving")]
+pub mod serving;
 mod shutdown;
 #[cfg(feature = "service")]
 mod signals;
