@@ -129,8 +129,11 @@ async fn a_handler_that_holds_its_thread_is_a_straggler_with_its_client_s_addres
     client.ask("/").await;
     has_begun.await.unwrap();
 
+    // Three owners report one after the other, each with the reports of those below.
+    let stack = Stack::new("service");
+    stack.push(server.clone()).unwrap();
     let how = Shutdown::within(Duration::from_millis(50), Duration::from_millis(100));
-    let report = server.terminate(&how).await.unwrap();
+    let report = stack.terminate(&how).await.unwrap();
     assert!(how.clock_now() <= how.abort() + Duration::from_secs(1) + Duration::from_millis(500));
     let [straggler] = abnormal(&report)[..] else { panic!("{report:?}") };
     assert_eq!(straggler.name, format!("connection {}", client.addr()));
