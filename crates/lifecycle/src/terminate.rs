@@ -72,6 +72,14 @@ pub trait Terminate: Send + Sync {
     /// Cancel safe: dropping it forgets the wait and nothing else.
     fn ended(&self) -> BoxFuture<'_, ()>;
 
+    /// The report as it stands, without waiting and without beginning anything; none if this owner cannot tell.
+    ///
+    /// It is how an owner above shows what still lives when somebody wants to know before the end: a third signal, an
+    /// operator. Pass it on to what the owner is built of.
+    fn report(&self) -> Option<Report> {
+        None
+    }
+
     /// The name of the task, of this owner or of one below it, that is making this call, if one is.
     ///
     /// It is how [`SelfJoin`] is found through several layers; pass it on to what the owner is built of.
@@ -113,6 +121,9 @@ macro_rules! forward {
             }
             fn ended(&self) -> BoxFuture<'_, ()> {
                 (**self).ended()
+            }
+            fn report(&self) -> Option<Report> {
+                (**self).report()
             }
             fn calling_task(&self) -> Option<String> {
                 (**self).calling_task()

@@ -18,6 +18,8 @@ mod words;
 
 pub use entry::{Activity, Outcome, Place, Remnant, TaskKind, TaskReport};
 pub use query::{Found, Unclean};
+#[cfg(feature = "service")]
+pub(crate) use text::signal_name;
 use totals::Totals;
 
 /// The account of one owner's termination, with the reports of what it owned.

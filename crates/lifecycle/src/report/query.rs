@@ -156,5 +156,7 @@ mod tests {
         assert_eq!(unclean.to_string(), "relay did not end clean: 2 stragglers, 1 remnant are left, 1 owner failed");
         assert_eq!(unclean.report().name, "relay");
         assert!(!unclean.into_report().is_clean());
+        let failed = Report::new("pool", Reason::Requested).with_error("disk full").into_result().unwrap_err();
+        assert_eq!(failed.to_string(), "pool did not end clean: 1 owner failed");
     }
 }

@@ -36,14 +36,16 @@ impl Totals {
 
     /// `2 stragglers, 1 remnant are left, 1 owner failed`.
     pub(super) fn left(&self) -> String {
-        let left = [counted(self.stragglers, "straggler"), counted(self.remnants, "remnant")];
-        let left: Vec<String> = left.into_iter().flatten().collect();
+        let left: Vec<String> =
+            [counted(self.stragglers, "straggler"), counted(self.remnants, "remnant")].into_iter().flatten().collect();
         let verb = if self.stragglers.saturating_add(self.remnants) == 1 { "is" } else { "are" };
-        let left =
-            if left.is_empty() { "nothing is left".to_owned() } else { format!("{} {verb} left", left.join(", ")) };
-        match counted(self.failed, "owner") {
-            Some(owners) => format!("{left}, {owners} failed"),
-            None => left,
+        let failed = counted(self.failed, "owner").map(|owners| format!("{owners} failed"));
+        match (left.is_empty(), failed) {
+            (true, None) => "nothing is left".to_owned(),
+            // What an owner that failed has left, nobody knows.
+            (true, Some(failed)) => failed,
+            (false, None) => format!("{} {verb} left", left.join(", ")),
+            (false, Some(failed)) => format!("{} {verb} left, {failed}", left.join(", ")),
         }
     }
 }

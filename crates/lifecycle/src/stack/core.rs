@@ -1,6 +1,7 @@
 //! What a stack holds, and what it does at each stage of its end.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use super::level::{Level, PushError, PushErrorKind};
 use crate::ending::{Ending, Owner};
 use crate::panics::contain;
 use crate::report::Report;
-use crate::shutdown::{Reason, Shutdown};
+use crate::shutdown::{Reason, Shutdown, probe};
 use crate::sync::{Arc, Mutex};
 use crate::task_set::TaskName;
 use crate::terminate::Terminate;
@@ -25,6 +26,8 @@ pub(super) struct Core {
     /// The instants of `State::Ending` moved.
     pub(super) tightened: Notify,
     driver: Mutex<Option<JoinHandle<()>>>,
+    /// Which component the driver is polling, by level and place.
+    polling: Mutex<Option<(usize, usize)>>,
 }
 
 enum State {
@@ -71,6 +74,7 @@ impl Core {
             state: Mutex::new(State::Open(Vec::new())),
             tightened: Notify::new(),
             driver: Mutex::new(None),
+            polling: Mutex::new(None),
         }
     }
 
@@ -120,6 +124,11 @@ impl Core {
         }
     }
 
+    /// Notes that the driver goes into a poll of a component, or comes back.
+    pub(super) fn set_polling(&self, component: Option<(usize, usize)>) {
+        *self.polling.lock() = component;
+    }
+
     pub(super) fn keep(&self, level: usize, component: usize, report: Report) {
         if let State::Ending(run) = &mut *self.state.lock()
             && let Some(place) = run.reports.get_mut(level).and_then(|reports| reports.get_mut(component))
@@ -146,14 +155,38 @@ impl Core {
     }
 }
 
+/// What is known of a component that was told to end.
+struct Known {
+    at: (usize, usize),
+    component: Arc<dyn Terminate>,
+    report: Option<Report>,
+}
+
 impl Run {
+    fn known(&self) -> Vec<Known> {
+        let begun = self.levels[..self.begun.len()].iter().zip(&self.reports).enumerate();
+        let known = begun.flat_map(|(number, (level, reports))| {
+            level.components.iter().zip(reports).enumerate().map(move |(index, (component, report))| Known {
+                at: (number, index),
+                component: Arc::clone(component),
+                report: report.clone(),
+            })
+        });
+        known.collect()
+    }
+
+    /// The components that were not told to end yet.
+    fn waiting(&self) -> Vec<Arc<dyn Terminate>> {
+        self.levels[self.begun.len()..].iter().flat_map(|level| level.components.iter().cloned()).collect()
+    }
+
     fn turn(&self, number: usize) -> Option<Turn> {
         let begun = self.begun.get(number)?;
         let how = self.how.until(begun.share_ends.unwrap_or_else(|| self.how.grace()), self.how.abort());
         Some(Turn {
             number,
             level: Arc::clone(self.levels.get(number)?),
-            how: how.because(Reason::ParentTerminating),
+            how: how.because(Reason::ParentTerminating).below(),
             began: begun.at,
             after_grace: self.how.abort().saturating_duration_since(self.how.grace()),
             left: u32::try_from(self.levels.len() - number).unwrap_or(u32::MAX),
@@ -179,20 +212,38 @@ fn is_final(report: &Report) -> bool {
 }
 
 /// Asks a component that has not reported, or whose report was not final, once more, without waiting.
-fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>) -> Report {
-    if before.as_ref().is_some_and(is_final)
-        && let Some(report) = before
-    {
+///
+/// One that is being polled by the driver is not polled here: it may hold up the driver, and would this thread too.
+fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>, is_polled: bool) -> Report {
+    if let Ok(Some(report)) = contain(|| component.report()) {
         return report;
     }
+    if is_polled {
+        return before.unwrap_or_else(|| silent(component, "has not come back from a poll of its terminate"));
+    }
     let mut cx = Context::from_waker(Waker::noop());
-    let asked = contain(|| component.terminate(how).poll_unpin(&mut cx));
-    let silent = |error| Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error);
-    match asked {
+    match contain(|| probe(|| component.terminate(how).poll_unpin(&mut cx))) {
         Ok(Poll::Ready(Ok(report))) => report,
-        Ok(Poll::Ready(Err(error))) => silent(error.to_string()),
-        Ok(Poll::Pending) => before.unwrap_or_else(|| silent("has not reported".to_owned())),
-        Err(message) => silent(format!("panicked while it terminated: {message}")),
+        Ok(Poll::Ready(Err(error))) => silent(component, error),
+        Ok(Poll::Pending) => before.unwrap_or_else(|| silent(component, "has not reported")),
+        Err(message) => silent(component, format_args!("panicked while it terminated: {message}")),
+    }
+}
+
+/// The report about a component that gave none.
+pub(super) fn silent(component: &Arc<dyn Terminate>, error: impl Display) -> Report {
+    Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error.to_string())
+}
+
+/// Speaks for a component whose turn has not come: it still works, so the report it is in cannot be clean.
+fn waiting(component: &Arc<dyn Terminate>) -> Report {
+    const WAITING: &str = "its turn to end has not come";
+    match contain(|| component.report()) {
+        Ok(Some(mut report)) => {
+            report.reason = Reason::ParentTerminating;
+            report.with_error(WAITING)
+        }
+        Ok(None) | Err(_) => silent(component, WAITING),
     }
 }
 
@@ -240,7 +291,7 @@ impl Owner for Core {
 
     fn on_abort(self: &Arc<Self>) {
         let how = match &*self.state.lock() {
-            State::Ending(run) => run.how.at_once().because(Reason::ParentTerminating),
+            State::Ending(run) => run.how.at_once().because(Reason::ParentTerminating).below(),
             State::Open(_) => return,
         };
         Self::begin_all(&self.components(), &how);
@@ -248,17 +299,16 @@ impl Owner for Core {
     }
 
     fn fill(&self, report: &mut Report) {
-        let (how, asked) = match &*self.state.lock() {
+        let (how, known, waiting_yet) = match &*self.state.lock() {
             State::Open(_) => return,
-            State::Ending(run) => {
-                let begun = run.levels[..run.begun.len()].iter().zip(&run.reports);
-                let asked: Vec<_> = begun
-                    .flat_map(|(level, reports)| level.components.iter().cloned().zip(reports.iter().cloned()))
-                    .collect();
-                (run.how.clone(), asked)
-            }
+            State::Ending(run) => (run.how.clone(), run.known(), run.waiting()),
         };
-        report.children.extend(asked.into_iter().map(|(component, before)| ask(&component, &how, before)));
+        let polled = *self.polling.lock();
+        report.children.extend(known.into_iter().map(|known| match known.report {
+            Some(report) if is_final(&report) => report,
+            before => ask(&known.component, &how, before, polled == Some(known.at)),
+        }));
+        report.children.extend(waiting_yet.iter().map(waiting));
     }
 
     fn calling_task(&self) -> Option<String> {
@@ -271,5 +321,36 @@ impl Owner for Core {
             // It has called `finish` and only returns; its panics were caught.
             drop(driver.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{Shutdown, Stack, TaskSet, Terminate};
+
+    #[tokio::test]
+    async fn a_report_before_the_end_shows_what_lives_and_whose_turn_has_not_come() {
+        let (below, above) = (TaskSet::new("below"), TaskSet::new("above"));
+        for set in [&below, &above] {
+            set.spawn("pends", std::future::pending::<()>()).unwrap();
+        }
+        let stack = Stack::new("stack");
+        stack.push(below).unwrap();
+        stack.push(above.clone()).unwrap();
+        let hour = Duration::from_secs(3_600);
+        stack.begin_terminate(&Shutdown::within(hour, hour));
+        above.token().cancelled().await;
+
+        let report = stack.report();
+        let left: Vec<_> = report.stragglers().map(|found| found.to_string()).collect();
+        assert_eq!(left, ["stack/above/pends"]);
+        let below = &report.children[1];
+        assert_eq!((&*below.name, below.error.as_deref()), ("below", Some("its turn to end has not come")));
+
+        let report = stack.terminate(&Shutdown::now()).await.unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.children.iter().map(|child| child.counts.aborted).sum::<u64>(), 2);
     }
 }

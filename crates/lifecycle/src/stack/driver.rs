@@ -1,18 +1,20 @@
 //! Ends the levels of a stack one after the other.
 
-use std::panic::AssertUnwindSafe;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::thread::JoinHandle;
 
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
 
-use super::core::{Core, Turn};
+use super::core::{Core, Turn, silent};
 use crate::block_on::block_on;
 use crate::ending::Ending;
+use crate::panics::{contain, dispose};
 use crate::report::Report;
-use crate::shutdown::{Reason, Shutdown};
+use crate::shutdown::Shutdown;
 use crate::sync::Arc;
 use crate::terminate::Terminate;
 
@@ -70,7 +72,8 @@ async fn drive(core: Arc<Core>) {
     while let Some(turn) = core.next_turn() {
         let (number, mut left) = (turn.number, turn.level.components.len());
         for (index, component) in turn.level.components.iter().enumerate() {
-            let wait = terminate(Arc::clone(component), turn.how.clone());
+            let at = (number, index);
+            let wait = terminate(Arc::clone(&core), at, Arc::clone(component), turn.how.clone());
             waits.push(wait.map(move |report| (number, index, report)));
         }
         while left > 0 {
@@ -122,12 +125,22 @@ where
 }
 
 /// Terminates a component and gives a report in any case.
-async fn terminate(component: Arc<dyn Terminate>, how: Shutdown) -> Report {
-    let ended = AssertUnwindSafe(async { component.terminate(&how).await }).catch_unwind().await;
-    let failed = |error| Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error);
-    match ended {
+async fn terminate(core: Arc<Core>, at: (usize, usize), component: Arc<dyn Terminate>, how: Shutdown) -> Report {
+    let mut ended = match contain(|| component.terminate(&how)) {
+        Ok(ended) => ended,
+        Err(message) => return silent(&component, format_args!("panicked while it terminated: {message}")),
+    };
+    let polled = poll_fn(|cx| {
+        core.set_polling(Some(at));
+        let polled = contain(|| ended.poll_unpin(cx));
+        core.set_polling(None);
+        polled.map_or_else(|message| Poll::Ready(Err(message)), |polled| polled.map(Ok))
+    });
+    let result = polled.await;
+    dispose(ended);
+    match result {
         Ok(Ok(report)) => report,
-        Ok(Err(error)) => failed(error.to_string()),
-        Err(payload) => failed(format!("panicked while it terminated: {}", crate::panics::into_message(payload))),
+        Ok(Err(error)) => silent(&component, error),
+        Err(message) => silent(&component, format_args!("panicked while it terminated: {message}")),
     }
 }

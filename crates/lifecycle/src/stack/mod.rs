@@ -123,6 +123,10 @@ impl Terminate for Stack {
         })
     }
 
+    fn report(&self) -> Option<Report> {
+        Some(Ending::report(self.core()))
+    }
+
     fn calling_task(&self) -> Option<String> {
         self.core().calling_task()
     }

@@ -1,6 +1,5 @@
 //! The shared core of a set: gates, entries and children under one lock.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 use std::task::Waker;
@@ -13,91 +12,47 @@ use super::blocking::Job;
 use super::error::{ChildError, SpawnError};
 use super::history::{History, Left};
 use super::name::TaskName;
+use super::phase::{Phase, aborts_from};
 use super::registry::{Entry, Registry, TaskId, Ticks};
+use super::threads::EndedThreads;
 use super::{PanicPolicy, TaskSetOptions};
-use crate::current::{self, Stay};
-use crate::ending::{Ending, Owner};
-use crate::report::{Activity, Outcome, Report, TaskKind, TaskReport};
+use crate::current::Stay;
+use crate::ending::Ending;
+use crate::report::{Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex};
 
-/// Where a set is in its life, as its tasks see it at each poll.
-///
-/// | phase        | `spawn` | `spawn_closing` | tasks            | cleanup tasks |
-/// |--------------|---------|-----------------|------------------|---------------|
-/// | `Running`    | yes     | yes             | run              | run           |
-/// | `Draining`   | refused | yes             | run, token set   | run           |
-/// | `Aborting`   | refused | yes             | end at next poll | run           |
-/// | `Ending`     | refused | refused         | end at next poll | end at next poll |
-/// | `Terminated` | refused | refused         | none             | none          |
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Phase {
-    /// Accepts work.
-    Running,
-    /// Terminating: its token is cancelled, what runs may finish.
-    Draining,
-    /// Grace is over: what is polled is dropped instead. Cleanup goes on.
-    Aborting,
-    /// The abort instant is over: cleanup is dropped too.
-    Ending,
-    /// Nothing of it lives.
-    Terminated,
-}
-
-impl Phase {
-    fn of(word: u8) -> Self {
-        match word {
-            0 => Self::Running,
-            1 => Self::Draining,
-            2 => Self::Aborting,
-            3 => Self::Ending,
-            _ => Self::Terminated,
-        }
-    }
-}
-
 pub(crate) struct Core {
     /// Tells this set from all others of the process, for the threads' marks.
-    id: u64,
-    name: TaskName,
+    pub(super) id: u64,
+    pub(super) name: TaskName,
     epoch: Instant,
     options: TaskSetOptions,
-    token: CancellationToken,
+    pub(super) token: CancellationToken,
     parent: Option<Arc<Core>>,
-    ending: Ending,
+    pub(super) ending: Ending,
     /// A copy of `Inner::phase`, so that a poll needs no lock. Written under the lock only.
-    phase: AtomicU8,
+    pub(super) phase: AtomicU8,
     /// How many live entries are marked for abort one by one.
     marked: AtomicU32,
-    inner: Mutex<Inner>,
+    pub(super) ended_threads: Arc<EndedThreads>,
+    pub(super) inner: Mutex<Inner>,
 }
 
-struct Inner {
-    phase: Phase,
-    registry: Registry,
+pub(super) struct Inner {
+    pub(super) phase: Phase,
+    pub(super) registry: Registry,
     /// Closures that wait in a runtime's queue, by entry.
-    queued: HashMap<u32, Arc<dyn Job>>,
+    pub(super) queued: HashMap<u32, Arc<dyn Job>>,
     /// Entries whose closure was taken out of the queue and is being dropped.
-    dropping: HashSet<u32>,
+    pub(super) dropping: HashSet<u32>,
     /// Threads of ours whose closure runs, by entry.
-    threads: HashMap<u32, JoinHandle<()>>,
-    /// Threads whose closure has ended, to be joined.
-    ended_threads: Vec<JoinHandle<()>>,
-    children: Vec<Arc<Core>>,
-    history: History,
+    pub(super) threads: HashMap<u32, JoinHandle<()>>,
+    pub(super) children: Vec<Arc<Core>>,
+    pub(super) history: History,
     /// Who was inside which entry when the stages changed, and since when that is known.
-    stays: Vec<(Stay, Instant)>,
-}
-
-/// What an abort must touch, taken out of the set.
-#[derive(Default)]
-struct Aborted {
-    /// Of the entries that are to see it.
-    wakers: Vec<Waker>,
-    /// Closures that have not started.
-    jobs: Vec<Arc<dyn Job>>,
+    pub(super) stays: Vec<(Stay, Instant)>,
 }
 
 /// What a pending entry learns when it leaves its waker.
@@ -112,6 +67,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 impl Core {
     pub(super) fn new(name: TaskName, options: TaskSetOptions, parent: Option<Arc<Core>>) -> Arc<Self> {
         let token = parent.as_ref().map_or_else(CancellationToken::new, |parent| parent.token.child_token());
+        let ended_threads = parent.as_ref().map(|parent| Arc::clone(&parent.ended_threads)).unwrap_or_default();
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
@@ -122,13 +78,13 @@ impl Core {
             ending: Ending::new(),
             phase: AtomicU8::new(Phase::Running as u8),
             marked: AtomicU32::new(0),
+            ended_threads,
             inner: Mutex::new(Inner {
                 phase: Phase::Running,
                 registry: Registry::default(),
                 queued: HashMap::new(),
                 dropping: HashSet::new(),
                 threads: HashMap::new(),
-                ended_threads: Vec::new(),
                 children: Vec::new(),
                 history: History::default(),
                 stays: Vec::new(),
@@ -166,7 +122,7 @@ impl Core {
         self.len() + self.children().iter().map(|child| child.len_of_tree()).sum::<usize>()
     }
 
-    fn ticks(&self) -> Ticks {
+    pub(super) fn ticks(&self) -> Ticks {
         Ticks::of(self.epoch.elapsed())
     }
 
@@ -210,25 +166,24 @@ impl Core {
 
     /// Lets an entry go: the last thing that is done for it.
     pub(super) fn leave(self: &Arc<Self>, index: u32, left: Left) {
-        let now = self.ticks();
+        let now = matches!(left, Left::Abnormal(_)).then(|| self.ticks());
         let mut inner = self.inner.lock();
         if inner.registry.is_marked(index) {
             self.marked.fetch_sub(1, Ordering::Relaxed);
         }
         let Some((kind, since, entry)) = inner.registry.remove(index) else { return };
-        inner.dropping.remove(&index);
-        if let Some(thread) = inner.threads.remove(&index) {
-            inner.ended_threads.push(thread);
+        if !inner.dropping.is_empty() {
+            inner.dropping.remove(&index);
         }
         let is_draining = inner.phase > Phase::Running;
         let mut panicked = None;
         match left {
-            // What this crate itself does is not the user's work.
+            // What ends the owner is none of its work.
             Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
             Left::Abnormal(outcome) => {
                 let (name, place) = (entry.name.to_cow(), entry.place.into());
-                let task = TaskReport { name, kind, place, age: since.until(now), outcome };
+                let task = TaskReport { name, kind, place, age: since.until(now.unwrap_or(since)), outcome };
                 panicked = matches!(task.outcome, Outcome::Panicked { .. }).then(|| task.clone());
                 inner.history.record(task, self.options.outcomes_max);
             }
@@ -237,28 +192,26 @@ impl Core {
         drop(inner);
         // A waker's destructor is a user's code.
         drop(entry);
-        let has_panicked = panicked.is_some();
         if let Some(task) = panicked {
-            // Subscribers are users' code too.
-            tracing::warn!(task.name = %task.name, loc.file = task.place.file, loc.line = task.place.line,
-                outcome = ?task.outcome, "task panicked");
+            self.on_panic(&task);
         }
         self.finish_if(is_over);
-        if has_panicked && self.options.on_panic == PanicPolicy::TerminateSet {
-            let text = format!("a task of {} panicked", self.name);
+    }
+
+    fn on_panic(self: &Arc<Self>, task: &TaskReport) {
+        let Place { file, line, .. } = task.place;
+        tracing::warn!(owner = %self.name, task.name = %task.name, loc.file = file, loc.line = line,
+            outcome = %task.outcome, "task panicked");
+        if self.options.on_panic == PanicPolicy::TerminateSet {
+            let text = format!("task {:?} panicked", task.name);
             let how = Shutdown::within(self.options.grace, self.options.abort).because(Reason::Failed(text.into()));
             Ending::begin(self, &how);
         }
     }
 
-    fn finish_if(self: &Arc<Self>, is_over: bool) {
+    pub(super) fn finish_if(self: &Arc<Self>, is_over: bool) {
         if is_over {
             self.phase.store(Phase::Terminated as u8, Ordering::Release);
-            if let Some(parent) = &self.parent {
-                // Before anybody can see the end, so that whoever does finds them there; see `settle`.
-                let threads = std::mem::take(&mut self.inner.lock().ended_threads);
-                parent.inner.lock().ended_threads.extend(threads);
-            }
             Ending::finish(self);
             if let Some(parent) = &self.parent {
                 parent.child_ended(self);
@@ -348,18 +301,19 @@ impl Core {
         may_start
     }
 
-    /// Keeps a thread's handle; joins those that have ended meanwhile.
+    /// Keeps the handle of a thread whose entry lives.
     pub(super) fn add_thread(&self, index: u32, handle: JoinHandle<()>) {
-        let mut inner = self.inner.lock();
-        let is_live = inner.registry.get(index).is_some();
-        if is_live {
-            inner.threads.insert(index, handle);
-        } else {
-            inner.ended_threads.push(handle);
+        self.inner.lock().threads.insert(index, handle);
+        self.ended_threads.join_gone();
+    }
+
+    /// A thread's closure has ended. Its handle is given to the joiners before its entry leaves, so that none of them
+    /// can find the set empty and the thread not joined; and with no lock held, because they wait for this thread.
+    pub(super) fn thread_ends(&self, index: u32) {
+        let thread = self.inner.lock().threads.remove(&index);
+        if let Some(thread) = thread {
+            self.ended_threads.push(thread);
         }
-        let gone = inner.ended_threads.extract_if(.., |thread| thread.is_finished()).collect::<Vec<_>>();
-        drop(inner);
-        join(gone);
     }
 
     /// The live entries, copied a chunk at a time so that nobody waits for long.
@@ -394,84 +348,11 @@ impl Core {
         }
         names
     }
-
-    /// Raises the phase and takes out what an abort from that phase on must touch.
-    fn raise(&self, to: Phase) -> Aborted {
-        let stays = current::stays(self.id);
-        let now = Instant::now();
-        let mut inner = self.inner.lock();
-        if inner.phase >= to {
-            return Aborted::default();
-        }
-        inner.phase = to;
-        self.phase.store(to as u8, Ordering::Release);
-        inner.note_stays(stays, now);
-        let mut aborted = Aborted::default();
-        if to >= Phase::Aborting {
-            for index in 0..inner.registry.places() {
-                if let Some((kind, entry)) = inner.registry.entry_mut(index)
-                    && aborts_from(kind) <= to
-                {
-                    aborted.wakers.extend(entry.waker.take());
-                }
-            }
-            let queued = std::mem::take(&mut inner.queued);
-            inner.dropping.extend(queued.keys());
-            aborted.jobs.extend(queued.into_values());
-        }
-        aborted
-    }
-
-    fn abort_from(self: &Arc<Self>, phase: Phase) {
-        let Aborted { wakers, jobs } = self.raise(phase);
-        for waker in wakers {
-            // A tracked future's waker is its holder's code.
-            crate::panics::contain(|| waker.wake()).unwrap_or_else(|error| {
-                tracing::error!(error, "waker panicked");
-            });
-        }
-        if !jobs.is_empty() {
-            super::blocking::dispose_elsewhere(self, jobs);
-        }
-    }
-
-    /// The name of a live entry of this set or of a set below it.
-    fn find(&self, set: u64, index: u32) -> Option<String> {
-        let children = {
-            let inner = self.inner.lock();
-            if set == self.id {
-                return inner.registry.get(index).map(|seen| seen.entry.name.to_string());
-            }
-            inner.children.clone()
-        };
-        children.iter().find_map(|child| child.find(set, index))
-    }
-
-    fn children(&self) -> Vec<Arc<Core>> {
-        self.inner.lock().children.clone()
-    }
-}
-
-/// From which phase on entries of a kind are aborted.
-fn aborts_from(kind: TaskKind) -> Phase {
-    match kind {
-        TaskKind::Closing => Phase::Ending,
-        // It ends the owner; nothing aborts it.
-        TaskKind::Driver => Phase::Terminated,
-        _ => Phase::Aborting,
-    }
-}
-
-fn join(threads: Vec<JoinHandle<()>>) {
-    for thread in threads {
-        // A panic of the closure was caught inside; one of a thread-local's destructor has nobody to tell.
-        drop(thread.join());
-    }
 }
 
 impl Inner {
     /// Whether this was the last: then nothing enters any more.
-    fn conclude(&mut self) -> bool {
+    pub(super) fn conclude(&mut self) -> bool {
         let is_over = (Phase::Draining..Phase::Terminated).contains(&self.phase)
             && self.registry.len() == 0
             && self.children.is_empty();
@@ -479,103 +360,6 @@ impl Inner {
             self.phase = Phase::Terminated;
         }
         is_over
-    }
-
-    fn note_stays(&mut self, stays: Vec<Stay>, now: Instant) {
-        self.stays.retain(|(stay, _)| stay.goes_on());
-        for stay in stays {
-            if !self.stays.iter().any(|(known, _)| known.is_same(&stay)) {
-                self.stays.push((stay, now));
-            }
-        }
-    }
-
-    fn activity(&self, index: u32, kind: TaskKind) -> Activity {
-        let busy = self.stays.iter().filter(|(stay, _)| stay.index == index && stay.goes_on());
-        match kind {
-            TaskKind::Blocking if self.dropping.contains(&index) => Activity::Dropping,
-            TaskKind::Blocking | TaskKind::Thread => Activity::Blocking,
-            _ => match busy.map(|(_, since)| since.elapsed()).max() {
-                Some(at_least) => Activity::Busy { at_least },
-                None => Activity::NotPolled,
-            },
-        }
-    }
-}
-
-impl Owner for Core {
-    fn name(&self) -> Cow<'_, str> {
-        self.name.as_str().into()
-    }
-
-    fn ending(&self) -> &Ending {
-        &self.ending
-    }
-
-    fn on_begin(self: &Arc<Self>, how: &Shutdown) {
-        drop(self.raise(Phase::Draining));
-        // It wakes whoever waits for it, and a waker is a user's code.
-        if let Err(error) = crate::panics::contain(|| self.token.cancel()) {
-            tracing::error!(error, "waker panicked");
-        }
-        self.on_tighten(&self.ending.tightened(how));
-        let is_over = self.inner.lock().conclude();
-        self.finish_if(is_over);
-    }
-
-    fn on_tighten(self: &Arc<Self>, how: &Shutdown) {
-        let how = how.clone().because(Reason::ParentTerminating);
-        for child in self.children() {
-            Ending::begin(&child, &how);
-        }
-    }
-
-    fn on_grace_over(self: &Arc<Self>) {
-        self.abort_from(Phase::Aborting);
-    }
-
-    fn on_abort(self: &Arc<Self>) {
-        self.abort_from(Phase::Ending);
-    }
-
-    fn fill(&self, report: &mut Report) {
-        let stays = current::stays(self.id);
-        let now = self.ticks();
-        let children = {
-            let mut inner = self.inner.lock();
-            inner.note_stays(stays, Instant::now());
-            inner.history.fill(report);
-            // While it runs, what lives is no straggler.
-            if inner.phase > Phase::Running {
-                for seen in inner.registry.iter() {
-                    let activity = inner.activity(seen.id.index(), seen.kind);
-                    report.counts.stragglers += 1;
-                    report.tasks.push(TaskReport {
-                        name: seen.entry.name.to_cow(),
-                        kind: seen.kind,
-                        place: seen.entry.place.into(),
-                        age: seen.since.until(now),
-                        outcome: Outcome::Straggler { activity },
-                    });
-                }
-            }
-            inner.children.clone()
-        };
-        report.children.extend(children.iter().map(Ending::report));
-    }
-
-    fn calling_task(&self) -> Option<String> {
-        current::entries().into_iter().find_map(|(set, index)| self.find(set, index))
-    }
-
-    fn settle(&self) {
-        // A set's threads are with its parent when it has ended, whose parent may have ended too.
-        let mut set = Some(self);
-        while let Some(at) = set {
-            let ended = std::mem::take(&mut at.inner.lock().ended_threads);
-            join(ended);
-            set = at.parent.as_deref();
-        }
     }
 }
 

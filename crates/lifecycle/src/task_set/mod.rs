@@ -2,14 +2,17 @@
 
 mod blocking;
 mod core;
+mod end;
 mod error;
 mod history;
 mod name;
 mod options;
 mod owned;
+mod phase;
 mod registry;
 mod spawn;
 mod task;
+mod threads;
 mod tracked;
 
 use std::borrow::Cow;
@@ -19,10 +22,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-pub use self::core::Phase;
 pub use error::{ChildError, SpawnError, TaskError};
 pub use name::TaskName;
 pub use options::{PanicPolicy, TaskSetOptions};
+pub use phase::Phase;
 pub use registry::TaskId;
 pub use task::{AbortOnDrop, Task};
 pub use tracked::Tracked;
@@ -205,6 +208,10 @@ impl Terminate for TaskSet {
 
     fn ended(&self) -> BoxFuture<'_, ()> {
         Box::pin(Ending::ended(Arc::clone(self.core())))
+    }
+
+    fn report(&self) -> Option<Report> {
+        Some(Ending::report(self.core()))
     }
 
     fn calling_task(&self) -> Option<String> {

@@ -16,6 +16,8 @@ mod refusal;
 mod registry;
 mod runtimes;
 mod self_join;
+#[cfg(feature = "serving")]
+mod serving;
 mod sharing;
 mod shutdown;
 mod stack;

@@ -215,7 +215,7 @@ fn a_panic_may_terminate_the_set() {
         tasks.spawn("panics", async { panic!("planned") }).unwrap();
         tasks.ended().await;
         let report = tasks.terminate(&long()).await.unwrap();
-        assert_eq!(report.reason, Reason::Failed("a task of set panicked".into()));
+        assert_eq!(report.reason, Reason::Failed("task \"panics\" panicked".into()));
         assert_eq!((report.counts.panicked, report.counts.drained), (1, 1));
     });
 }

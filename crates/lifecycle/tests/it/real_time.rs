@@ -22,12 +22,13 @@ fn check_on_time(how: &Shutdown) {
 /// Both workers held by tasks that never yield; gives the line they were spawned at.
 fn hold_workers(runtime: &tokio::runtime::Runtime, tasks: &TaskSet, hold: &Hold) -> u32 {
     let mut line = 0;
-    for _ in 0..2 {
+    for count in 1..=2 {
         let holds = hold.clone();
         line = line!() + 1;
         drop(tasks.spawn_on(runtime.handle(), "busy", async move { holds.block() }).unwrap());
+        // One by one, so that no worker takes both of them into its queue.
+        hold.wait_entered(count);
     }
-    hold.wait_entered(2);
     line
 }
 

@@ -123,7 +123,7 @@ fn spawn_mixed(tasks: &WeakTaskSet, round: &Arc<Round>, kind: u64) -> bool {
             4 => set.spawn_blocking("job", move |_| drop(load)).map(drop),
             5 => set.spawn_closing("closing", async move { load }).map(drop),
             6 => set.track("tracked", async move { drop(load) }).map(drop),
-            7 if kind % 4 == 0 => set.spawn_thread("thread", move |_| drop(load)).map(drop),
+            7 if kind.is_multiple_of(4) => set.spawn_thread("thread", move |_| drop(load)).map(drop),
             _ => set
                 .spawn("panics", async move {
                     let _load = load;

@@ -4,10 +4,12 @@
 //! thread is made when the first watch comes, ends when the last one goes, and is joined before the termination that
 //! used it returns.
 
+mod keep;
+
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -40,14 +42,16 @@ pub(crate) struct Timekeeper {
     wake_thread: Condvar,
     /// The task that stands in for the thread on a test clock waits here.
     wake_task: Notify,
-    /// Those who join the thread wait here until it is about to return, or is needed again.
-    leaving: Notify,
+    /// Those who join the thread wait here until it is about to return, or is needed after all.
+    called: Notify,
 }
 
 struct State {
     watches: HashMap<WatchId, Watch>,
     /// When each watch is due; in step with `watches`.
     queue: BTreeSet<(Instant, WatchId)>,
+    /// How many of the watches are being called and may be gone after it.
+    calling: usize,
     next_id: u64,
     keeper: Keeper,
     /// When force was called.
@@ -76,11 +80,20 @@ enum Keeper {
     Leaving(Option<JoinHandle<()>>),
 }
 
-/// What the keeper does next.
-enum Step {
-    Leave,
-    Wait(Option<Instant>),
-    Again,
+thread_local! {
+    static PROBING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs what must not wait for the timekeeper's thread: what that thread calls, and what asks only how things stand.
+pub(crate) fn probe<T>(body: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            PROBING.set(self.0);
+        }
+    }
+    let _restore = Restore(PROBING.replace(true));
+    body()
 }
 
 impl Timekeeper {
@@ -91,6 +104,7 @@ impl Timekeeper {
             state: Mutex::new(State {
                 watches: HashMap::new(),
                 queue: BTreeSet::new(),
+                calling: 0,
                 next_id: 0,
                 keeper: Keeper::None,
                 forced_at: None,
@@ -99,7 +113,7 @@ impl Timekeeper {
             }),
             wake_thread: Condvar::default(),
             wake_task: Notify::new(),
-            leaving: Notify::new(),
+            called: Notify::new(),
         }
     }
 
@@ -160,11 +174,11 @@ impl Timekeeper {
         state.queue.insert((at, id));
         let is_next = state.queue.first() == Some(&(at, id));
         drop(state);
-        // Whoever waits for the thread to go now waits for somebody else's instants.
-        self.leaving.notify_waiters();
         if is_next {
             self.wake();
         }
+        // The thread stays: those who wait for its end must not wait for as long as this watch lasts.
+        self.called.notify_waiters();
         Ok(id)
     }
 
@@ -181,11 +195,14 @@ impl Timekeeper {
 
     /// Waits until the thread is gone, unless other watches still need it.
     pub(crate) async fn settle(&self) {
+        if PROBING.get() {
+            return;
+        }
         loop {
-            let left = self.leaving.notified();
+            let called = self.called.notified();
             {
                 let mut state = self.state.lock();
-                if !state.watches.is_empty() {
+                if state.watches.len() > state.calling {
                     return;
                 }
                 match std::mem::replace(&mut state.keeper, Keeper::None) {
@@ -194,125 +211,13 @@ impl Timekeeper {
                     running @ Keeper::Running(_) => state.keeper = running,
                 }
             }
-            left.await;
+            called.await;
         }
     }
 
     fn wake(&self) {
         self.wake_thread.notify_all();
         self.wake_task.notify_one();
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the timekeeper is the thread that ends owners; settle joins it")]
-    fn start(self: &Arc<Self>) -> Result<Option<JoinHandle<()>>, NoClockThread> {
-        let keeper = Arc::clone(self);
-        match &self.clock.0 {
-            Kind::System => std::thread::Builder::new()
-                .name("landfall-clock".into())
-                .spawn(move || keeper.run())
-                .map(Some)
-                .map_err(|_| NoClockThread),
-            #[cfg(feature = "test-clock")]
-            Kind::Tokio(runtime) => {
-                runtime.spawn(async move { keeper.run_on_tokio().await });
-                Ok(None)
-            }
-        }
-    }
-
-    fn run(&self) {
-        loop {
-            match self.step() {
-                Step::Leave => return,
-                Step::Again => {}
-                Step::Wait(_) => {
-                    let state = self.state.lock();
-                    // What came since the step looked has been notified already, so look again before waiting.
-                    if self.is_due(&state) {
-                        continue;
-                    }
-                    let until = state.queue.first().map(|(at, _)| *at);
-                    let wait = until.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(self.now()));
-                    drop(self.wake_thread.wait_timeout(state, wait));
-                }
-            }
-        }
-    }
-
-    #[cfg(feature = "test-clock")]
-    async fn run_on_tokio(&self) {
-        loop {
-            match self.step() {
-                Step::Leave => return,
-                Step::Again => {}
-                Step::Wait(until) => {
-                    let woken = std::pin::pin!(self.wake_task.notified());
-                    match until {
-                        None => woken.await,
-                        Some(at) => {
-                            let sleep = std::pin::pin!(tokio::time::sleep_until(at.into()));
-                            futures_util::future::select(woken, sleep).await;
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn is_due(&self, state: &State) -> bool {
-        let now = self.now();
-        state.force_untold || state.queue.first().is_none_or(|(at, _)| *at <= now)
-    }
-
-    /// Calls what is due.
-    fn step(&self) -> Step {
-        let now = self.now();
-        let mut state = self.state.lock();
-        if state.watches.is_empty() {
-            let handle = match std::mem::replace(&mut state.keeper, Keeper::None) {
-                Keeper::Running(handle) | Keeper::Leaving(handle) => handle,
-                Keeper::None => None,
-            };
-            state.keeper = Keeper::Leaving(handle);
-            drop(state);
-            self.leaving.notify_waiters();
-            return Step::Leave;
-        }
-        let all = std::mem::take(&mut state.force_untold);
-        let mut due: Vec<_> = (state.queue.iter())
-            .take_while(|(at, _)| all || *at <= now)
-            .map(|(at, id)| (*id, *at, Arc::clone(&state.watches[id].target)))
-            .collect();
-        if due.is_empty() {
-            return Step::Wait(state.queue.first().map(|(at, _)| *at));
-        }
-        drop(state);
-        // Youngest first: what was begun last is furthest down the tree, and its owner wants its report.
-        due.sort_unstable_by_key(|(id, ..)| std::cmp::Reverse(*id));
-        for (id, at, target) in due {
-            self.call(id, at, now, target);
-        }
-        Step::Again
-    }
-
-    fn call(&self, id: WatchId, at: Instant, now: Instant, target: Arc<dyn Watched>) {
-        // A waker or callback of a user may panic in there; the deadlines of the others must be kept all the same.
-        let next = catch_unwind(AssertUnwindSafe(|| target.on_due(at, now))).unwrap_or_else(|payload| {
-            tracing::error!(error = crate::panics::into_message(payload), "deadline callback panicked");
-            None
-        });
-        let mut state = self.state.lock();
-        let watch = state.remove(id);
-        match (next, watch) {
-            (Some(at), Some(watch)) => {
-                state.queue.insert((at, id));
-                state.watches.insert(id, Watch { at, ..watch });
-            }
-            (_, watch) => {
-                drop(state);
-                drop(watch);
-            }
-        }
     }
 }
 

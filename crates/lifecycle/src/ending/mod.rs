@@ -1,45 +1,21 @@
 //! The end of one owner: who began it, its instants, its stages and its report.
 
-use std::borrow::Cow;
+mod begun;
+mod owner;
+
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::select;
 use tokio::sync::Notify;
 
+use self::begun::{Begun, Cut, Stage};
+pub use self::owner::Owner;
 use crate::report::{GraceCut, Report};
-use crate::shutdown::{Reason, Shutdown, Timekeeper, WatchId, Watched};
+use crate::shutdown::{Reason, Shutdown, Timekeeper, Watched};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex};
 use crate::terminate::SelfJoin;
-
-/// How long after the abort instant the report is made, so that it is with the caller within one second of it.
-const JOIN_WITHIN: Duration = Duration::from_millis(900);
-
-/// What an owner does when its [`Ending`] says so.
-///
-/// Every hook is called at most once, except `on_tighten`; none may block. They are called by whoever began the
-/// termination or by the thread that keeps its deadlines, with no lock held.
-pub trait Owner: Send + Sync + 'static {
-    /// The owner's name.
-    fn name(&self) -> Cow<'_, str>;
-    /// The cell this owner's end is kept in.
-    fn ending(&self) -> &Ending;
-    /// Refuses new work, asks what runs to finish, begins what the owner owns.
-    fn on_begin(self: &Arc<Self>, how: &Shutdown);
-    /// Another caller came with earlier instants: passes them on to what the owner owns.
-    fn on_tighten(self: &Arc<Self>, how: &Shutdown);
-    /// Grace is over: aborts what has not ended.
-    fn on_grace_over(self: &Arc<Self>);
-    /// The abort instant has come: aborts all that is left.
-    fn on_abort(self: &Arc<Self>);
-    /// Completes a report whose name, reason and times are filled in: what ended how, and what still lives.
-    fn fill(&self, report: &mut Report);
-    /// The name of the task of this owner, or of one below it, that is making this call.
-    fn calling_task(&self) -> Option<String>;
-    /// Joins threads whose work is done; called before a final report is given away.
-    fn settle(&self) {}
-}
 
 /// The cell that holds the end of one owner.
 ///
@@ -67,40 +43,20 @@ enum State {
     #[default]
     Open,
     Begun(Begun),
-    Over(Box<Report>),
+    Over(Box<Over>),
 }
 
 #[derive(Debug)]
-struct Begun {
-    stage: Stage,
-    since: Instant,
-    began_after: Duration,
-    grace: Instant,
-    abort: Instant,
-    reason: Reason,
-    grace_cut: Option<GraceCut>,
-    watches: Vec<(Arc<Timekeeper>, WatchId)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Draining,
-    Aborting,
-    AbortingAll,
-    Overdue,
+struct Over {
+    report: Report,
+    /// Whose threads are to be joined by those who wait.
+    timekeepers: Vec<Arc<Timekeeper>>,
 }
 
 /// An owner as the timekeeper sees it.
 struct OwnerWatch<O> {
     owner: Arc<O>,
     timekeeper: Arc<Timekeeper>,
-}
-
-/// Why grace is to end before its instant.
-#[derive(Clone, Copy, Debug)]
-enum Cut {
-    ForcedAt(Instant),
-    NoClockThread,
 }
 
 impl<O: Owner> Watched for OwnerWatch<O> {
@@ -197,9 +153,11 @@ impl Ending {
             Self::advance(owner, timekeeper.now(), Some(Cut::NoClockThread));
             return;
         };
-        if let State::Begun(begun) = &mut *owner.ending().state.lock() {
-            begun.watches.push((Arc::clone(timekeeper), id));
-            return;
+        match &mut *owner.ending().state.lock() {
+            State::Begun(begun) => return begun.watches.push((Arc::clone(timekeeper), id)),
+            // It has ended meanwhile; the thread is there all the same.
+            State::Over(over) => over.timekeepers.push(Arc::clone(timekeeper)),
+            State::Open => {}
         }
         timekeeper.unwatch(id);
     }
@@ -242,7 +200,8 @@ impl Ending {
             let mut state = ending.state.lock();
             let State::Begun(begun) = &mut *state else { return };
             let watches = std::mem::take(&mut begun.watches);
-            *state = State::Over(Box::new(report));
+            let timekeepers = watches.iter().map(|(timekeeper, _)| Arc::clone(timekeeper)).collect();
+            *state = State::Over(Box::new(Over { report, timekeepers }));
             watches
         };
         for (timekeeper, id) in watches {
@@ -288,8 +247,18 @@ impl Ending {
                 select(changed, pin!(force.cancelled())).await;
             }
         };
-        how.timekeeper().settle().await;
+        for timekeeper in ending.timekeepers() {
+            timekeeper.settle().await;
+        }
         Ok(report)
+    }
+
+    fn timekeepers(&self) -> Vec<Arc<Timekeeper>> {
+        match &*self.state.lock() {
+            State::Open => Vec::new(),
+            State::Begun(begun) => begun.watches.iter().map(|(timekeeper, _)| Arc::clone(timekeeper)).collect(),
+            State::Over(over) => over.timekeepers.clone(),
+        }
     }
 
     /// Waits until `owner` has ended.
@@ -311,7 +280,7 @@ impl Ending {
     pub fn report<O: Owner>(owner: &Arc<O>) -> Report {
         loop {
             match &*owner.ending().state.lock() {
-                State::Over(report) => return (**report).clone(),
+                State::Over(over) => return over.report.clone(),
                 State::Open => break,
                 State::Begun(_) => {}
             }
@@ -384,73 +353,5 @@ impl<'a> Awaiting<'a> {
 impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Begun {
-    fn new(how: &Shutdown, now: Instant) -> Self {
-        let root = how.timekeeper().began(now);
-        Self {
-            stage: Stage::Draining,
-            since: now,
-            began_after: now.saturating_duration_since(root),
-            grace: how.grace(),
-            abort: how.abort(),
-            reason: how.reason().clone(),
-            grace_cut: None,
-            watches: Vec::new(),
-        }
-    }
-
-    /// Takes over earlier instants; false if there are none.
-    fn tighten(&mut self, how: &Shutdown) -> bool {
-        let is_earlier = how.grace() < self.grace || how.abort() < self.abort;
-        self.grace = self.grace.min(how.grace());
-        self.abort = self.abort.min(how.abort());
-        is_earlier
-    }
-
-    /// Ends grace before its instant and moves the abort instant forward with it.
-    fn cut(&mut self, now: Instant, cut: Cut) {
-        match cut {
-            Cut::ForcedAt(at) => {
-                if self.grace_cut.is_some() || at > self.grace {
-                    return;
-                }
-                self.abort = self.abort.min(at + (self.abort - self.grace));
-                self.grace = at;
-                self.grace_cut = Some(GraceCut::Forced);
-            }
-            // Cleanup could not be ended either.
-            Cut::NoClockThread => {
-                self.abort = self.abort.min(now);
-                self.grace = self.grace.min(now);
-                self.grace_cut = Some(GraceCut::NoClockThread);
-            }
-        }
-    }
-
-    /// When the present stage ends by itself.
-    fn due(&self) -> Instant {
-        match self.stage {
-            Stage::Draining => self.grace,
-            Stage::Aborting => self.abort,
-            Stage::AbortingAll | Stage::Overdue => self.abort + JOIN_WITHIN,
-        }
-    }
-
-    fn now(&self) -> Instant {
-        self.watches.first().map_or_else(Instant::now, |(timekeeper, _)| timekeeper.now())
-    }
-}
-
-impl Stage {
-    fn next(self) -> Option<Self> {
-        match self {
-            Self::Draining => Some(Self::Aborting),
-            Self::Aborting => Some(Self::AbortingAll),
-            Self::AbortingAll => Some(Self::Overdue),
-            Self::Overdue => None,
-        }
     }
 }

@@ -1,0 +1,176 @@
+//! How a set ends: what is told to whom at each stage, and what is left.
+
+use std::borrow::Cow;
+use std::task::Waker;
+use std::time::Instant;
+
+use super::blocking::{self, Job};
+use super::core::{Core, Inner};
+use super::phase::{Phase, aborts_from};
+use crate::current::{self, Stay};
+use crate::ending::{Ending, Owner};
+use crate::panics::contain;
+use crate::report::{Activity, Outcome, Report, TaskKind, TaskReport};
+use crate::shutdown::{Reason, Shutdown};
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+
+/// What an abort must touch, taken out of the set.
+#[derive(Default)]
+struct Aborted {
+    /// Of the entries that are to see it.
+    wakers: Vec<Waker>,
+    /// Closures that have not started.
+    jobs: Vec<Arc<dyn Job>>,
+}
+
+impl Core {
+    /// Raises the phase and takes out what an abort from that phase on must touch.
+    fn raise(&self, to: Phase) -> Aborted {
+        let stays = current::stays(self.id);
+        let now = Instant::now();
+        let mut inner = self.inner.lock();
+        if inner.phase >= to {
+            return Aborted::default();
+        }
+        inner.phase = to;
+        self.phase.store(to as u8, Ordering::Release);
+        inner.note_stays(stays, now);
+        let mut aborted = Aborted::default();
+        if to >= Phase::Aborting {
+            for index in 0..inner.registry.places() {
+                if let Some((kind, entry)) = inner.registry.entry_mut(index)
+                    && aborts_from(kind) <= to
+                {
+                    aborted.wakers.extend(entry.waker.take());
+                }
+            }
+            let queued = std::mem::take(&mut inner.queued);
+            inner.dropping.extend(queued.keys());
+            aborted.jobs.extend(queued.into_values());
+        }
+        aborted
+    }
+
+    fn abort_from(self: &Arc<Self>, phase: Phase) {
+        let Aborted { wakers, jobs } = self.raise(phase);
+        for waker in wakers {
+            // A tracked future's waker is its holder's code.
+            contain(|| waker.wake()).unwrap_or_else(|error| {
+                tracing::error!(error, "waker panicked");
+            });
+        }
+        if !jobs.is_empty() {
+            blocking::dispose_elsewhere(self, jobs);
+        }
+    }
+
+    /// The name of a live entry of this set or of a set below it.
+    fn find(&self, set: u64, index: u32) -> Option<String> {
+        let children = {
+            let inner = self.inner.lock();
+            if set == self.id {
+                return inner.registry.get(index).map(|seen| seen.entry.name.to_string());
+            }
+            inner.children.clone()
+        };
+        children.iter().find_map(|child| child.find(set, index))
+    }
+
+    pub(super) fn children(&self) -> Vec<Arc<Core>> {
+        self.inner.lock().children.clone()
+    }
+}
+
+impl Inner {
+    fn note_stays(&mut self, stays: Vec<Stay>, now: Instant) {
+        self.stays.retain(|(stay, _)| stay.goes_on());
+        for stay in stays {
+            if !self.stays.iter().any(|(known, _)| known.is_same(&stay)) {
+                self.stays.push((stay, now));
+            }
+        }
+    }
+
+    fn activity(&self, index: u32, kind: TaskKind) -> Activity {
+        let busy = self.stays.iter().filter(|(stay, _)| stay.index == index && stay.goes_on());
+        match kind {
+            TaskKind::Blocking if self.dropping.contains(&index) => Activity::Dropping,
+            TaskKind::Blocking | TaskKind::Thread => Activity::Blocking,
+            _ => match busy.map(|(_, since)| since.elapsed()).max() {
+                Some(at_least) => Activity::Busy { at_least },
+                None => Activity::NotPolled,
+            },
+        }
+    }
+}
+
+impl Owner for Core {
+    fn name(&self) -> Cow<'_, str> {
+        self.name.as_str().into()
+    }
+
+    fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    fn on_begin(self: &Arc<Self>, how: &Shutdown) {
+        drop(self.raise(Phase::Draining));
+        // It wakes whoever waits for it, and a waker is a user's code.
+        if let Err(error) = crate::panics::contain(|| self.token.cancel()) {
+            tracing::error!(error, "waker panicked");
+        }
+        self.on_tighten(&self.ending.tightened(how));
+        let is_over = self.inner.lock().conclude();
+        self.finish_if(is_over);
+    }
+
+    fn on_tighten(self: &Arc<Self>, how: &Shutdown) {
+        let how = how.clone().because(Reason::ParentTerminating);
+        for child in self.children() {
+            Ending::begin(&child, &how);
+        }
+    }
+
+    fn on_grace_over(self: &Arc<Self>) {
+        self.abort_from(Phase::Aborting);
+    }
+
+    fn on_abort(self: &Arc<Self>) {
+        self.abort_from(Phase::Ending);
+    }
+
+    fn fill(&self, report: &mut Report) {
+        let stays = current::stays(self.id);
+        let now = self.ticks();
+        let children = {
+            let mut inner = self.inner.lock();
+            inner.note_stays(stays, Instant::now());
+            inner.history.fill(report);
+            // While it runs, what lives is no straggler.
+            if inner.phase > Phase::Running {
+                for seen in inner.registry.iter() {
+                    let activity = inner.activity(seen.id.index(), seen.kind);
+                    report.counts.stragglers += 1;
+                    report.tasks.push(TaskReport {
+                        name: seen.entry.name.to_cow(),
+                        kind: seen.kind,
+                        place: seen.entry.place.into(),
+                        age: seen.since.until(now),
+                        outcome: Outcome::Straggler { activity },
+                    });
+                }
+            }
+            inner.children.clone()
+        };
+        report.children.extend(children.iter().map(Ending::report));
+    }
+
+    fn calling_task(&self) -> Option<String> {
+        current::entries().into_iter().find_map(|(set, index)| self.find(set, index))
+    }
+
+    fn settle(&self) {
+        self.ended_threads.join_all();
+    }
+}

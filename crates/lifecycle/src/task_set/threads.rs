@@ -1,0 +1,36 @@
+//! Threads whose work is done and that are still to be joined.
+
+use std::thread::JoinHandle;
+
+use crate::sync::Mutex;
+
+/// One list for a set and all sets below it, so that whoever waits for one of them joins what its work left.
+#[derive(Debug, Default)]
+pub(super) struct EndedThreads(Mutex<Vec<JoinHandle<()>>>);
+
+impl EndedThreads {
+    /// Takes over a thread that has nothing but its epilogue left.
+    pub(super) fn push(&self, thread: JoinHandle<()>) {
+        self.0.lock().push(thread);
+    }
+
+    /// Joins those that are gone already, so that a set which makes many threads keeps few handles.
+    pub(super) fn join_gone(&self) {
+        let mut threads = self.0.lock();
+        for thread in threads.extract_if(.., |thread| thread.is_finished()) {
+            join(thread);
+        }
+    }
+
+    /// Joins all. Under the lock, so that a second caller returns no earlier than the first.
+    pub(super) fn join_all(&self) {
+        for thread in self.0.lock().drain(..) {
+            join(thread);
+        }
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    // A panic of the closure was caught inside; one of a thread-local's destructor has nobody to tell.
+    drop(thread.join());
+}

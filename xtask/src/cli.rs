@@ -1,0 +1,206 @@
+//! The command line: a table of verbs and their flags, and what is said about anything else.
+
+use std::fmt::Write;
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help(String),
+    Ci { steps: Vec<String>, list: bool },
+    Test,
+    Tidy { bless: bool },
+    LeakCheck { scenario: Option<String>, list: bool },
+}
+
+struct Verb {
+    name: &'static str,
+    about: &'static str,
+    flags: &'static [Flag],
+}
+
+struct Flag {
+    name: &'static str,
+    /// What the value is called in the usage, for a flag that takes one.
+    value: Option<&'static str>,
+    about: &'static str,
+}
+
+const LIST: &str = "--list";
+
+const VERBS: &[Verb] = &[
+    Verb {
+        name: "ci",
+        about: "the whole gate: what CI runs, step by step, with a table at the end",
+        flags: &[
+            Flag { name: "--step", value: Some("NAME"), about: "run this step only; may be given several times" },
+            Flag { name: LIST, value: None, about: "list the steps" },
+        ],
+    },
+    Verb {
+        name: "test",
+        about: "every test that needs nothing but Rust and a C compiler, and the examples",
+        flags: &[],
+    },
+    Verb {
+        name: "tidy",
+        about: "the house rules that neither rustc nor clippy checks",
+        flags: &[Flag { name: "--bless", value: None, about: "rewrite docs/api from the source" }],
+    },
+    Verb {
+        name: "leak-check",
+        about: "the scenario programs of landfall-tests, each in a process of its own",
+        flags: &[
+            Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
+            Flag { name: LIST, value: None, about: "list the scenarios" },
+        ],
+    },
+];
+
+/// Reads the arguments after the program's name.
+pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Ok(Command::Help(usage()));
+    };
+    if is_help(name) {
+        return Ok(Command::Help(usage()));
+    }
+    let Some(verb) = VERBS.iter().find(|verb| verb.name == name) else {
+        let known: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
+        return Err(format!("there is no verb `{name}`; the verbs are {}", known.join(", ")));
+    };
+    if rest.iter().any(|argument| is_help(argument)) {
+        return Ok(Command::Help(usage_of(verb)));
+    }
+    let given = flags(verb, rest)?;
+    let has = |flag: &str| given.iter().any(|(name, _)| *name == flag);
+    let values = |flag: &str| given.iter().filter(|(name, _)| *name == flag).map(|(_, value)| value.clone()).collect();
+    Ok(match verb.name {
+        "ci" => Command::Ci { steps: values("--step"), list: has(LIST) },
+        "test" => Command::Test,
+        "tidy" => Command::Tidy { bless: has("--bless") },
+        _ => {
+            let mut scenarios: Vec<String> = values("--scenario");
+            if scenarios.len() > 1 {
+                return Err("`--scenario` may be given once".to_owned());
+            }
+            Command::LeakCheck { scenario: scenarios.pop(), list: has(LIST) }
+        }
+    })
+}
+
+fn flags(verb: &Verb, arguments: &[String]) -> Result<Vec<(&'static str, String)>, String> {
+    let mut given = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let (name, inline) = match argument.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (argument.as_str(), None),
+        };
+        let Some(flag) = verb.flags.iter().find(|flag| flag.name == name) else {
+            return Err(unknown_flag(verb, argument));
+        };
+        let value = match (flag.value, inline) {
+            (None, None) => String::new(),
+            (None, Some(value)) => return Err(format!("`{name}` takes no value, but `{value}` was given")),
+            (Some(_), Some(value)) if !value.is_empty() => value,
+            (Some(what), inline) => match (inline, rest.next()) {
+                (None, Some(value)) if !value.starts_with('-') => value.clone(),
+                _ => return Err(format!("`{name}` needs a value: `{name} {what}`")),
+            },
+        };
+        given.push((flag.name, value));
+    }
+    Ok(given)
+}
+
+fn unknown_flag(verb: &Verb, argument: &str) -> String {
+    if verb.flags.is_empty() {
+        return format!("`{}` takes no arguments, but `{argument}` was given", verb.name);
+    }
+    let known: Vec<&str> = verb.flags.iter().map(|flag| flag.name).collect();
+    format!("`{}` does not know `{argument}`; it takes {}", verb.name, known.join(", "))
+}
+
+fn is_help(argument: &str) -> bool {
+    matches!(argument, "--help" | "-h" | "help")
+}
+
+fn usage() -> String {
+    let mut text = "Usage: cargo xtask <VERB> [FLAGS]\n\nVerbs:\n".to_owned();
+    for verb in VERBS {
+        let _ = writeln!(text, "  {:<12}{}", verb.name, verb.about);
+    }
+    text.push_str(
+        "\n`cargo xtask <VERB> --help` lists a verb's flags. With STRICT=1 a skipped test or step is a failure.",
+    );
+    text
+}
+
+fn usage_of(verb: &Verb) -> String {
+    let brackets = if verb.flags.is_empty() { "" } else { " [FLAGS]" };
+    let mut text = format!("Usage: cargo xtask {}{brackets}\n\nRuns {}.", verb.name, verb.about);
+    if !verb.flags.is_empty() {
+        text.push_str("\n\nFlags:");
+    }
+    for flag in verb.flags {
+        let shown = flag.value.map_or_else(|| flag.name.to_owned(), |value| format!("{} {value}", flag.name));
+        let _ = write!(text, "\n  {shown:<20}{}", flag.about);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[track_caller]
+    fn refused(line: &str, said: &[&str]) {
+        let refusal = parsed(line).expect_err("must be refused");
+        for part in said {
+            assert!(refusal.contains(part), "`{refusal}` does not say `{part}`");
+        }
+    }
+
+    #[test]
+    fn verbs_and_their_flags_are_understood() {
+        assert_eq!(parsed("test"), Ok(Command::Test));
+        assert_eq!(parsed("tidy --bless"), Ok(Command::Tidy { bless: true }));
+        assert_eq!(parsed("ci --list"), Ok(Command::Ci { steps: vec![], list: true }));
+        assert_eq!(
+            parsed("ci --step msrv --step=features"),
+            Ok(Command::Ci { steps: vec!["msrv".to_owned(), "features".to_owned()], list: false })
+        );
+        assert_eq!(
+            parsed("leak-check --scenario relay"),
+            Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
+        );
+    }
+
+    #[test]
+    fn refusals_name_what_was_given_and_what_is_allowed() {
+        refused("bench", &["`bench`", "ci, test, tidy, leak-check"]);
+        refused("tidy --fix", &["`--fix`", "--bless"]);
+        refused("tidy --bless=yes", &["`--bless`", "`yes`"]);
+        refused("test lifecycle", &["`test`", "`lifecycle`"]);
+        refused("leak-check --scenario", &["--scenario NAME"]);
+        refused("leak-check --scenario= --list", &["--scenario NAME"]);
+        refused("leak-check --scenario --list", &["--scenario NAME"]);
+        refused("leak-check --scenario a --scenario b", &["once"]);
+    }
+
+    #[test]
+    fn help_lists_every_verb_and_every_flag() {
+        for line in ["", "--help", "-h", "help"] {
+            let Ok(Command::Help(text)) = parsed(line) else { panic!("`{line}` gives no help") };
+            assert!(VERBS.iter().all(|verb| text.contains(verb.name)), "{text}");
+        }
+        for verb in VERBS {
+            let Ok(Command::Help(text)) = parsed(&format!("{} --help", verb.name)) else { panic!("no help") };
+            assert!(verb.flags.iter().all(|flag| text.contains(flag.name)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy` and `leak-check`.
+#![forbid(unsafe_code)]
+
+mod cargo;
+mod child;
+mod ci;
+mod cli;
+mod counts;
+mod examples;
+mod leak_check;
+mod programs;
+mod roster;
+mod skips;
+mod table;
+mod tally;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let command = match cli::parse(&arguments) {
+        Ok(command) => command,
+        Err(refusal) => {
+            eprintln!("xtask: {refusal}");
+            return ExitCode::from(2);
+        }
+    };
+    let passed = match command {
+        Command::Help(text) => {
+            println!("{text}");
+            Ok(true)
+        }
+        Command::Ci { steps, list } => ci::run(&steps, list),
+        Command::Test => test::run(),
+        Command::Tidy { bless } => tidy::run(bless),
+        Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
+    };
+    match passed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
