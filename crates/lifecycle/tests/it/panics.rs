@@ -161,8 +161,15 @@ fn a_slow_destructor_of_a_blocking_job_s_output_is_waited_for() {
     let _watched = Watchdog::new();
     multi_thread().block_on(async {
         let (tasks, (hold, _release)) = (TaskSet::new("set"), Hold::new());
-        let output = BlocksInDrop(hold.clone());
-        drop(tasks.spawn_blocking("output", |_| output).unwrap());
+        let ((detached, _detach), output) = (Hold::new(), BlocksInDrop(hold.clone()));
+        let waits = detached.clone();
+        let job = tasks.spawn_blocking("output", move |_| {
+            // A handle that is still there would take the output and drop it on this test's thread.
+            waits.block();
+            output
+        });
+        drop(job.unwrap());
+        detached.release();
         check_waits_for(&tasks, &hold).await;
     });
 }
