@@ -117,7 +117,7 @@ impl Owner for Core {
     fn on_begin(self: &Arc<Self>, how: &Shutdown) {
         drop(self.raise(Phase::Draining));
         // It wakes whoever waits for it, and a waker is a user's code.
-        if let Err(error) = crate::panics::contain(|| self.token.cancel()) {
+        if let Err(error) = contain(|| self.token.cancel()) {
             tracing::error!(error, "waker panicked");
         }
         self.on_tighten(&self.ending.tightened(how));

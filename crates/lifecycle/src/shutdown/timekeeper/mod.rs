@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{Clock, Kind};
+use crate::panics::contain;
 use crate::sync::{Arc, Condvar, Mutex};
 
 /// Something that wants to be called at an instant.
@@ -135,7 +136,10 @@ impl Timekeeper {
             }
             state.forced_at = Some(now);
         }
-        self.force.cancel();
+        // It wakes whoever waits for it, and a waker is a user's code.
+        if let Err(error) = contain(|| self.force.cancel()) {
+            tracing::error!(error, "waker panicked");
+        }
         // Only now, because the watches that are told look at the token.
         self.state.lock().force_untold = true;
         self.wake();
