@@ -1,6 +1,8 @@
 //! A webhook relay: takes events over HTTP, keeps them in SQLite, and delivers each to its target at least once.
 #![forbid(unsafe_code)]
 
+mod config;
 mod target;
 
+pub use config::{Config, DeliveryConfig, IntakeConfig, SampleConfig, StorageConfig, TerminationConfig};
 pub use target::{AllowRule, HostRule, RuleError};
