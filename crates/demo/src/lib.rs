@@ -2,7 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod event;
+mod random;
+mod storage;
 mod target;
 
 pub use config::{Config, DeliveryConfig, IntakeConfig, SampleConfig, StorageConfig, TerminationConfig};
+pub use storage::OpenError;
 pub use target::{AllowRule, HostRule, RuleError};
