@@ -1,12 +1,15 @@
 //! A webhook relay: takes events over HTTP, keeps them in SQLite, and delivers each to its target at least once.
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod chain;
 mod client;
 mod config;
 mod delivery;
+mod dispatch;
 mod event;
 mod random;
+mod status;
 mod storage;
 mod target;
 #[cfg(test)]
