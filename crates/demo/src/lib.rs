@@ -8,6 +8,7 @@ mod config;
 mod delivery;
 mod dispatch;
 mod event;
+mod intake;
 mod random;
 mod status;
 mod storage;
