@@ -1,0 +1,13 @@
+//! Scenarios: whole programs as child processes, put under load, signalled, killed, and judged by what is seen from outside.
+//!
+//! Nothing here is built on the crates under test: whoever judges does not borrow from whom is judged. So these are
+//! blocking sockets and scoped threads.
+#![forbid(unsafe_code)]
+
+pub mod deadline;
+pub mod findings;
+pub mod process;
+pub mod program;
+pub mod random;
+pub mod witness;
+pub mod workplace;
