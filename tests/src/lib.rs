@@ -6,6 +6,7 @@
 
 pub mod deadline;
 pub mod findings;
+pub mod http;
 pub mod process;
 pub mod program;
 pub mod random;
