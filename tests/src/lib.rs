@@ -7,8 +7,11 @@
 pub mod deadline;
 pub mod findings;
 pub mod http;
+pub mod journal;
+pub mod load;
 pub mod process;
 pub mod program;
 pub mod random;
+pub mod sink;
 pub mod witness;
 pub mod workplace;
