@@ -12,6 +12,8 @@ pub mod load;
 pub mod process;
 pub mod program;
 pub mod random;
+pub mod relay;
 pub mod sink;
+pub mod stop;
 pub mod witness;
 pub mod workplace;
