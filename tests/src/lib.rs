@@ -1,5 +1,9 @@
 //! Scenarios: whole programs as child processes, put under load, signalled, killed, and judged by what is seen from outside.
 //!
+//! Each program `scenario-..` in `src/bin` runs a scenario through [`scenario::run`], which draws and prints the
+//! seed, runs the scenario against the relay, and then against a *twin*: the same program with a planted fault,
+//! which the scenario has to find. A check that never fires proves nothing.
+//!
 //! Nothing here is built on the crates under test: whoever judges does not borrow from whom is judged. So these are
 //! blocking sockets and scoped threads.
 #![forbid(unsafe_code)]
@@ -13,7 +17,9 @@ pub mod process;
 pub mod program;
 pub mod random;
 pub mod relay;
+pub mod scenario;
 pub mod sink;
 pub mod stop;
+pub mod verdict;
 pub mod witness;
 pub mod workplace;
