@@ -1,14 +1,15 @@
 //! Scenarios: whole programs as child processes, put under load, signalled, killed, and judged by what is seen from outside.
 //!
 //! Each program `scenario-..` in `src/bin` runs a scenario through [`scenario::run`], which draws and prints the
-//! seed, runs the scenario against the relay, and then against a *twin*: the same program with a planted fault,
-//! which the scenario has to find. A check that never fires proves nothing.
+//! seed, runs the scenario against the relay, and then against a *twin*: the same program with a planted fault
+//! ([`faulty`]), which the scenario has to find. A check that never fires proves nothing.
 //!
 //! Nothing here is built on the crates under test: whoever judges does not borrow from whom is judged. So these are
 //! blocking sockets and scoped threads.
 #![forbid(unsafe_code)]
 
 pub mod deadline;
+pub mod faulty;
 pub mod findings;
 pub mod http;
 pub mod journal;
