@@ -1,6 +1,6 @@
 //! Scenarios: whole programs as child processes, put under load, signalled, killed, and judged by what is seen from outside.
 //!
-//! Each program `scenario-..` in `src/bin` runs a scenario through [`scenario::run`], which draws and prints the
+//! Each program `scenario-..` in `src/bin` runs one of [`scenarios`] through [`scenario::run`], which draws and prints the
 //! seed, runs the scenario against the relay, and then against a *twin*: the same program with a planted fault
 //! ([`faulty`]), which the scenario has to find. A check that never fires proves nothing.
 //!
@@ -19,6 +19,7 @@ pub mod program;
 pub mod random;
 pub mod relay;
 pub mod scenario;
+pub mod scenarios;
 pub mod sink;
 pub mod stop;
 pub mod verdict;
