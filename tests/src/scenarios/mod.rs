@@ -1,3 +1,4 @@
 //! The scenarios. Each takes its setting and sizes, and gives what it found.
 
+pub mod hanging_sink;
 pub mod restarts;
