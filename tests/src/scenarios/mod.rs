@@ -1,4 +1,5 @@
 //! The scenarios. Each takes its setting and sizes, and gives what it found.
 
+pub mod bad_input;
 pub mod hanging_sink;
 pub mod restarts;
