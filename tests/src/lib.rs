@@ -4,10 +4,11 @@
 //! seed, runs the scenario against the relay, and then against a *twin*: the same program with a planted fault
 //! ([`faulty`]), which the scenario has to find. A check that never fires proves nothing.
 //!
-//! Nothing here is built on the crates under test: whoever judges does not borrow from whom is judged. So these are
-//! blocking sockets and scoped threads.
+//! Nothing here is built on the crates under test, but for the program that is a service with busy workers: whoever
+//! judges does not borrow from whom is judged. So these are blocking sockets and scoped threads.
 #![forbid(unsafe_code)]
 
+pub mod busy;
 pub mod deadline;
 pub mod faulty;
 pub mod findings;
