@@ -4,3 +4,4 @@ pub mod bad_input;
 pub mod busy_service;
 pub mod hanging_sink;
 pub mod restarts;
+pub mod signals;
