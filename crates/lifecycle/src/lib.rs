@@ -17,8 +17,8 @@
 //!
 //! # What is not guaranteed
 //!
-//! - Destructors of wakers and of thread-locals, values that a task handed out, and hooks installed in the runtime run
-//!   when they run.
+//! - Wakers, destructors of wakers and of thread-locals, values that a task handed out, and hooks installed in the
+//!   runtime run when they run.
 //! - One synchronous user callback that blocks for ever ([`Terminate::begin_terminate`], a waker) cannot be gone
 //!   around.
 //! - On a current-thread runtime, a task that never yields keeps everything else there from being polled, an awaited
@@ -38,6 +38,8 @@ mod panics;
 mod report;
 #[cfg(feature = "service")]
 mod service;
+#[cfg(feature = "serving")]
+pub mod serving;
 mod shutdown;
 #[cfg(feature = "service")]
 mod signals;

@@ -8,6 +8,11 @@ use crate::sync::Arc;
 
 /// How long after the abort instant the report is made, so that it is with the caller within one second of it.
 const JOIN_WITHIN: Duration = Duration::from_millis(900);
+/// How much earlier an owner reports than the owner above it, which would else make its report at the same moment and
+/// miss this one's.
+const REPORT_BEFORE: Duration = Duration::from_millis(25);
+/// Below this depth they all report at once, so that something is left of the time to join.
+const DEPTH_MAX: u32 = 16;
 
 #[derive(Debug)]
 pub(super) struct Begun {
@@ -16,6 +21,7 @@ pub(super) struct Begun {
     pub(super) began_after: Duration,
     pub(super) grace: Instant,
     pub(super) abort: Instant,
+    depth: u32,
     pub(super) reason: Reason,
     pub(super) grace_cut: Option<GraceCut>,
     pub(super) watches: Vec<(Arc<Timekeeper>, WatchId)>,
@@ -45,6 +51,7 @@ impl Begun {
             began_after: now.saturating_duration_since(root),
             grace: how.grace(),
             abort: how.abort(),
+            depth: how.depth(),
             reason: how.reason().clone(),
             grace_cut: None,
             watches: Vec::new(),
@@ -53,9 +60,10 @@ impl Begun {
 
     /// Takes over earlier instants; false if there are none.
     pub(super) fn tighten(&mut self, how: &Shutdown) -> bool {
-        let is_earlier = how.grace() < self.grace || how.abort() < self.abort;
+        let is_earlier = how.grace() < self.grace || how.abort() < self.abort || how.depth() > self.depth;
         self.grace = self.grace.min(how.grace());
         self.abort = self.abort.min(how.abort());
+        self.depth = self.depth.max(how.depth());
         is_earlier
     }
 
@@ -84,7 +92,7 @@ impl Begun {
         match self.stage {
             Stage::Draining => self.grace,
             Stage::Aborting => self.abort,
-            Stage::AbortingAll | Stage::Overdue => self.abort + JOIN_WITHIN,
+            Stage::AbortingAll | Stage::Overdue => self.abort + JOIN_WITHIN - REPORT_BEFORE * self.depth.min(DEPTH_MAX),
         }
     }
 
@@ -101,5 +109,38 @@ impl Stage {
             Self::AbortingAll => Some(Self::Overdue),
             Self::Overdue => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report_due(how: &Shutdown) -> Instant {
+        Begun { stage: Stage::AbortingAll, ..Begun::new(how, how.clock_now()) }.due()
+    }
+
+    #[test]
+    fn an_owner_reports_before_the_one_above_it_and_never_too_late() {
+        let mut above = Shutdown::now();
+        assert_eq!(report_due(&above), above.abort() + JOIN_WITHIN);
+        for depth in 1..=DEPTH_MAX + 1 {
+            let below = above.clone().below();
+            let is_earlier = report_due(&below) < report_due(&above);
+            assert_eq!(is_earlier, depth <= DEPTH_MAX, "{depth}");
+            above = below;
+        }
+        assert!(report_due(&above) >= above.abort() + JOIN_WITHIN / 2);
+    }
+
+    /// As for a component that its user terminates and then its stack.
+    #[test]
+    fn being_waited_for_from_above_makes_the_report_due_earlier() {
+        let how = Shutdown::now();
+        let mut begun = Begun { stage: Stage::AbortingAll, ..Begun::new(&how, how.clock_now()) };
+        let before = begun.due();
+        assert!(begun.tighten(&how.clone().below()));
+        assert_eq!(begun.due(), before - REPORT_BEFORE);
+        assert!(!begun.tighten(&how));
     }
 }

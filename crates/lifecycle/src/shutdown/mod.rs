@@ -48,6 +48,8 @@ pub struct Shutdown {
     grace: Instant,
     abort: Instant,
     reason: Reason,
+    /// How many owners above this one wait for its report.
+    depth: u32,
 }
 
 impl Shutdown {
@@ -65,7 +67,7 @@ impl Shutdown {
         let now = clock.now();
         let grace = now + grace.min(WITHIN_MAX);
         let abort = (now + abort.min(WITHIN_MAX)).max(grace);
-        Self { timekeeper: Arc::new(Timekeeper::new(clock)), grace, abort, reason: Reason::Requested }
+        Self { timekeeper: Arc::new(Timekeeper::new(clock)), grace, abort, reason: Reason::Requested, depth: 0 }
     }
 
     /// Lets both instants be over already: everything is aborted at once.
@@ -176,6 +178,15 @@ impl Shutdown {
     /// The same shutdown with these instants where they are earlier.
     pub(crate) fn until(&self, grace: Instant, abort: Instant) -> Self {
         Self { grace: self.grace.min(grace), abort: self.abort.min(abort), ..self.clone() }
+    }
+
+    /// The same shutdown for what the owner owns and reports on.
+    pub(crate) fn below(self) -> Self {
+        Self { depth: self.depth.saturating_add(1), ..self }
+    }
+
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth
     }
 
     pub(crate) fn timekeeper(&self) -> &Arc<Timekeeper> {

@@ -184,7 +184,7 @@ impl Run {
         Some(Turn {
             number,
             level: Arc::clone(self.levels.get(number)?),
-            how: how.because(Reason::ParentTerminating),
+            how: how.because(Reason::ParentTerminating).below(),
             began: begun.at,
             left: u32::try_from(self.levels.len() - number).unwrap_or(u32::MAX),
         })
@@ -287,7 +287,7 @@ impl Owner for Core {
 
     fn on_abort(self: &Arc<Self>) {
         let how = match &*self.state.lock() {
-            State::Ending(run) => run.how.at_once().because(Reason::ParentTerminating),
+            State::Ending(run) => run.how.at_once().because(Reason::ParentTerminating).below(),
             State::Open(_) => return,
         };
         Self::begin_all(&self.components(), &how);

@@ -11,7 +11,7 @@ use super::core::Core;
 use super::error::{SpawnError, TaskError};
 use super::history::Left;
 use super::name::TaskName;
-use super::task::{OutputCell, Sink, Task};
+use super::task::{OutputCell, Task, finish};
 use crate::current;
 use crate::panics::contain;
 use crate::report::{Outcome, TaskKind};
@@ -55,15 +55,8 @@ where
     }
 
     fn end(&self, result: Result<T, TaskError>, left: Left) {
-        let left = match self.output.deliver(result) {
-            Some(unwanted) => match (contain(|| drop(unwanted)), left) {
-                (Err(message), Left::Completed) => Left::Abnormal(Outcome::Panicked { message, in_drop: true }),
-                (_, left) => left,
-            },
-            None => left,
-        };
         self.core.thread_ends(self.index);
-        self.core.leave(self.index, left);
+        finish(&self.core, self.index, &self.output, result, left);
     }
 
     fn dispose_now(&self, outcome: Outcome) {

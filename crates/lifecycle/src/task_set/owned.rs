@@ -7,7 +7,7 @@ use pin_project::{pin_project, pinned_drop};
 
 use super::core::{Core, Park};
 use super::history::Left;
-use super::task::Sink;
+use super::task::{Sink, finish};
 use super::{TaskError, TaskId};
 use crate::current;
 use crate::panics::contain;
@@ -58,14 +58,7 @@ impl<F: Future, S: Sink<F::Output>> Owned<F, S> {
             }
             (End::Cut(_) | End::Dropped, Some(message)) => panicked(message, true),
         };
-        let left = match this.sink.deliver(result) {
-            Some(unwanted) => match (contain(|| drop(unwanted)), left) {
-                (Err(message), Left::Completed) => Left::Abnormal(Outcome::Panicked { message, in_drop: true }),
-                (_, left) => left,
-            },
-            None => left,
-        };
-        this.core.leave(*this.index, left);
+        finish(this.core, *this.index, this.sink, result, left);
     }
 }
 

@@ -34,6 +34,21 @@ impl TaskSet {
         start_detached(self.core(), TaskKind::Task, name.into(), Location::caller(), future)
     }
 
+    /// As [`spawn`](Self::spawn), for a place further up than the caller: what started a server says more than the
+    /// line of this crate that accepts its connections.
+    #[cfg(feature = "serving")]
+    pub(crate) fn spawn_at<F>(
+        &self,
+        place: &'static Location<'static>,
+        name: impl Into<TaskName>,
+        future: F,
+    ) -> Result<TaskId, SpawnError>
+    where
+        F: Future + Send + 'static,
+    {
+        start_detached(self.core(), TaskKind::Task, name.into(), place, future)
+    }
+
     /// Starts a task on the current runtime and gives a handle to it.
     ///
     /// # Errors

@@ -6,7 +6,9 @@ use std::task::{Context, Poll, Waker};
 
 use super::core::Core;
 use super::error::TaskError;
+use super::history::Left;
 use super::registry::TaskId;
+use crate::panics::contain;
 use crate::report::Outcome;
 use crate::sync::{Arc, Mutex};
 
@@ -18,7 +20,6 @@ use crate::sync::{Arc, Mutex};
 /// # Cancel safety
 ///
 /// Cancel safe: awaiting it by `&mut` and dropping that wait loses nothing. After it gave its output it stays pending.
-#[must_use = "dropping a task's handle detaches it; use `spawn` if that is what you want"]
 pub struct Task<T> {
     id: TaskId,
     core: Arc<Core>,
@@ -53,36 +54,59 @@ impl<T> OutputCell<T> {
 
 /// Where an output goes.
 pub(super) trait Sink<T> {
-    /// Hands the result over; gives it back if nobody waits for it.
-    fn deliver(&self, result: Result<T, TaskError>) -> Option<Result<T, TaskError>>;
+    /// Hands the result over, or gives it back if nobody wants it.
+    ///
+    /// Whoever waits is woken by the caller, once the task has left its set: then a handle that gives its result
+    /// belongs to a task that has ended.
+    fn deliver(&self, result: Result<T, TaskError>) -> Delivered<T>;
+}
+
+/// What became of a result.
+pub(super) enum Delivered<T> {
+    Unwanted(Result<T, TaskError>),
+    Kept(Option<Waker>),
 }
 
 /// Nobody waits.
 pub(super) struct Detached;
 
 impl<T> Sink<T> for Detached {
-    fn deliver(&self, result: Result<T, TaskError>) -> Option<Result<T, TaskError>> {
-        Some(result)
+    fn deliver(&self, result: Result<T, TaskError>) -> Delivered<T> {
+        Delivered::Unwanted(result)
     }
 }
 
 impl<T> Sink<T> for Arc<OutputCell<T>> {
-    fn deliver(&self, result: Result<T, TaskError>) -> Option<Result<T, TaskError>> {
+    fn deliver(&self, result: Result<T, TaskError>) -> Delivered<T> {
         let mut cell = self.0.lock();
         match std::mem::replace(&mut *cell, Cell::Closed) {
             Cell::Waiting(waker) => {
                 *cell = Cell::Full(result);
-                drop(cell);
-                if let Some(waker) = waker {
-                    // The handle may be polled by anything; its waker is a user's code.
-                    if let Err(error) = crate::panics::contain(|| waker.wake()) {
-                        tracing::error!(error, "waker panicked");
-                    }
-                }
-                None
+                Delivered::Kept(waker)
             }
-            Cell::Full(_) | Cell::Closed => Some(result),
+            Cell::Full(_) | Cell::Closed => Delivered::Unwanted(result),
         }
+    }
+}
+
+/// Ends a task: hands its result over or drops it, lets its entry leave, and wakes who waits for it.
+pub(super) fn finish<T>(core: &Arc<Core>, index: u32, sink: &impl Sink<T>, result: Result<T, TaskError>, left: Left) {
+    match sink.deliver(result) {
+        Delivered::Kept(waker) => {
+            core.leave(index, left);
+            // The handle may be polled by anything; its waker is a user's code.
+            if let Some(waker) = waker
+                && let Err(error) = contain(|| waker.wake())
+            {
+                tracing::error!(error, "waker panicked");
+            }
+        }
+        Delivered::Unwanted(result) => match (contain(|| drop(result)), left) {
+            (Err(message), Left::Completed) => {
+                core.leave(index, Left::Abnormal(Outcome::Panicked { message, in_drop: true }));
+            }
+            (_, left) => core.leave(index, left),
+        },
     }
 }
 
