@@ -1,0 +1,24 @@
+//! A sink that never answers cannot hold up the end of the relay; the report names the deliveries, and none is lost.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use landfall_tests::findings::Kind;
+use landfall_tests::scenario::{self, Common};
+use landfall_tests::scenarios::hanging_sink::{self, Sizes};
+use landfall_tests::verdict::Twin;
+
+/// Starts deliveries that hang, and stops the relay
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    sizes: Sizes,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let twins = [Twin { fault: "lossy", finds: Kind::Unnamed }, Twin { fault: "deaf", finds: Kind::Late }];
+    scenario::run("relay-hanging-sink", &options.common, &twins, |setting| hanging_sink::run(setting, options.sizes))
+}
