@@ -2,10 +2,18 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
 
 /// Runs `body`, and gives the text of its panic if it panicked.
 pub(crate) fn contain<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(body)).map_err(into_message)
+}
+
+/// Wakes whoever waits; a waker is a user's code.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(error) = contain(|| waker.wake()) {
+        tracing::error!(error, "waker panicked");
+    }
 }
 
 /// Takes the text out of a panic's payload and drops the payload, whatever its destructor does.

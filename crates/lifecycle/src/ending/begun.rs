@@ -24,6 +24,8 @@ pub(super) struct Begun {
     depth: u32,
     pub(super) reason: Reason,
     pub(super) grace_cut: Option<GraceCut>,
+    /// Whose clock the instants are of: that of who began.
+    timekeeper: Arc<Timekeeper>,
     pub(super) watches: Vec<(Arc<Timekeeper>, WatchId)>,
 }
 
@@ -54,6 +56,7 @@ impl Begun {
             depth: how.depth(),
             reason: how.reason().clone(),
             grace_cut: None,
+            timekeeper: Arc::clone(how.timekeeper()),
             watches: Vec::new(),
         }
     }
@@ -97,7 +100,7 @@ impl Begun {
     }
 
     pub(super) fn now(&self) -> Instant {
-        self.watches.first().map_or_else(Instant::now, |(timekeeper, _)| timekeeper.now())
+        self.timekeeper.now()
     }
 }
 

@@ -196,16 +196,16 @@ impl Ending {
     pub fn finish<O: Owner>(owner: &Arc<O>) {
         let ending = owner.ending();
         let Some(report) = Self::fresh(owner) else { return };
-        let watches = {
+        {
             let mut state = ending.state.lock();
             let State::Begun(begun) = &mut *state else { return };
-            let watches = std::mem::take(&mut begun.watches);
-            let timekeepers = watches.iter().map(|(timekeeper, _)| Arc::clone(timekeeper)).collect();
+            // Before anybody can see the end: whoever does joins a thread only if nobody else watches.
+            let unwatch = |(timekeeper, id): (Arc<Timekeeper>, _)| {
+                timekeeper.unwatch(id);
+                timekeeper
+            };
+            let timekeepers = std::mem::take(&mut begun.watches).into_iter().map(unwatch).collect();
             *state = State::Over(Box::new(Over { report, timekeepers }));
-            watches
-        };
-        for (timekeeper, id) in watches {
-            timekeeper.unwatch(id);
         }
         ending.changed.notify_waiters();
         ending.log_if_unawaited(owner);

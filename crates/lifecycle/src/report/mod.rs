@@ -55,7 +55,8 @@ pub struct Report {
     pub tasks_omitted: u64,
     /// What is not a task and was left.
     pub remnants: Vec<Remnant>,
-    /// The reports of what this owner owned, in the order in which their terminations began.
+    /// The reports of what this owner owned: a stack's components in the order in which they were ended, child sets as
+    /// they came to their ends.
     pub children: Vec<Report>,
     /// Set when the owner itself failed while it terminated; such a report is never clean.
     pub error: Option<String>,

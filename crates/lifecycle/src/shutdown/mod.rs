@@ -118,6 +118,9 @@ impl Shutdown {
     ///
     /// The time between grace and the abort instant is kept: the abort instant moves forward with grace. Meant for the
     /// second signal. Idempotent.
+    ///
+    /// A shutdown that joined a termination begun by another one, and whose instants are later than that one's, is heard
+    /// while somebody awaits `terminate` with it, not after a mere `begin_terminate`.
     pub fn force(&self) {
         self.timekeeper.force();
     }

@@ -269,7 +269,9 @@ impl Owner for Core {
             Self::begin_all(&self.components(), how);
             return;
         }
-        *self.driver.lock() = driver::start(self, how);
+        // Kept before anybody can see the end, so that whoever does finds it there to join.
+        let mut driver = self.driver.lock();
+        *driver = driver::start(self, how);
     }
 
     fn on_tighten(self: &Arc<Self>, how: &Shutdown) {

@@ -18,6 +18,7 @@ use super::threads::EndedThreads;
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
 use crate::ending::Ending;
+use crate::panics::wake;
 use crate::report::{Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -264,7 +265,7 @@ impl Core {
         let waker = inner.registry.entry_mut(id.index()).and_then(|(_, entry)| entry.waker.take());
         drop(inner);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         true
     }

@@ -9,7 +9,7 @@ use super::core::{Core, Inner};
 use super::phase::{Phase, aborts_from};
 use crate::current::{self, Stay};
 use crate::ending::{Ending, Owner};
-use crate::panics::contain;
+use crate::panics::{contain, wake};
 use crate::report::{Activity, Outcome, Report, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::Arc;
@@ -55,10 +55,7 @@ impl Core {
     fn abort_from(self: &Arc<Self>, phase: Phase) {
         let Aborted { wakers, jobs } = self.raise(phase);
         for waker in wakers {
-            // A tracked future's waker is its holder's code.
-            contain(|| waker.wake()).unwrap_or_else(|error| {
-                tracing::error!(error, "waker panicked");
-            });
+            wake(waker);
         }
         if !jobs.is_empty() {
             blocking::dispose_elsewhere(self, jobs);

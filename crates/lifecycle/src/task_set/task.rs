@@ -8,7 +8,7 @@ use super::core::Core;
 use super::error::TaskError;
 use super::history::Left;
 use super::registry::TaskId;
-use crate::panics::contain;
+use crate::panics::{contain, wake};
 use crate::report::Outcome;
 use crate::sync::{Arc, Mutex};
 
@@ -94,11 +94,8 @@ pub(super) fn finish<T>(core: &Arc<Core>, index: u32, sink: &impl Sink<T>, resul
     match sink.deliver(result) {
         Delivered::Kept(waker) => {
             core.leave(index, left);
-            // The handle may be polled by anything; its waker is a user's code.
-            if let Some(waker) = waker
-                && let Err(error) = contain(|| waker.wake())
-            {
-                tracing::error!(error, "waker panicked");
+            if let Some(waker) = waker {
+                wake(waker);
             }
         }
         Delivered::Unwanted(result) => match (contain(|| drop(result)), left) {
@@ -121,8 +118,8 @@ impl<T> Task<T> {
         self.id
     }
 
-    /// Asks for the task to be dropped at its next poll. A blocking job is dropped if it has not started; one that
-    /// runs is not touched. Idempotent; the task has ended when the handle gives its result.
+    /// Asks for the task to be dropped at its next poll. A blocking job that has not started is dropped, unrun, when
+    /// its turn comes; one that runs is not touched. Idempotent; the task has ended when the handle gives its result.
     pub fn abort(&self) {
         self.core.abort_one(self.id);
     }
