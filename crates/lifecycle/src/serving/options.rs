@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::rt::Timer;
+use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 
@@ -46,6 +47,9 @@ pub struct ServeOptions {
     pub connections_max: usize,
     /// Whether responses are sent at once instead of being held back to fill packets (`TCP_NODELAY`). Default true.
     pub nodelay: bool,
+    /// A token of the user's: when it is cancelled, the listener is closed and the connections are asked to finish, as
+    /// at the begin of a termination. Their deadlines come with the termination. Default none.
+    pub token: Option<CancellationToken>,
     /// What measures the timeouts below and the pauses of [`Server`](super::Server)'s accept loop, usually
     /// `hyper_util::rt::TokioTimer`; the runtime must have its time enabled then. This crate uses no timer of its own
     /// choice. Default none.
@@ -79,6 +83,7 @@ impl Default for ServeOptions {
         Self {
             connections_max: 1024,
             nodelay: true,
+            token: None,
             timer: None,
             header_read_timeout: None,
             keep_alive: true,
@@ -147,6 +152,7 @@ impl fmt::Debug for ServeOptions {
         let Self {
             connections_max,
             nodelay,
+            token,
             timer,
             header_read_timeout,
             keep_alive,
@@ -160,6 +166,7 @@ impl fmt::Debug for ServeOptions {
         f.debug_struct("ServeOptions")
             .field("connections_max", connections_max)
             .field("nodelay", nodelay)
+            .field("token", token)
             .field("timer", &timer.as_ref().map(|_| "set"))
             .field("header_read_timeout", header_read_timeout)
             .field("keep_alive", keep_alive)

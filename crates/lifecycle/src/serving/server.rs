@@ -22,7 +22,7 @@ use super::connection::{Connections, connector};
 use super::protocol::Protocol;
 use super::slots::Slots;
 use crate::panics::contain;
-use crate::{Report, SelfJoin, Shutdown, SpawnError, Stack, TaskName, TaskSet, Terminate};
+use crate::{Report, SelfJoin, Shutdown, SpawnError, Stack, TaskName, TaskSet, TaskSetOptions, Terminate};
 
 /// An HTTP server, HTTP/1 and HTTP/2 on one port, whose every task, socket and request has ended when its
 /// [`terminate`](Terminate::terminate) returns.
@@ -177,7 +177,9 @@ impl Server {
         let local_addr = listener.local_addr().map_err(|source| StartError::Listener { source })?;
         let name = TaskName::from(format!("{name} {local_addr}"));
 
-        let [accept, connections, requests] = ["accept", "connections", "requests"].map(TaskSet::new);
+        let set_options = TaskSetOptions { token: options.token.clone(), ..TaskSetOptions::default() };
+        let [accept, connections, requests] =
+            ["accept", "connections", "requests"].map(|name| TaskSet::with_options(name, set_options.clone()));
         let stack = Stack::new(name.clone());
         // The last one ends first. Nothing is accepted any more when connections are asked to finish, so none that was
         // accepted is refused; and HTTP/2 requests can be spawned for as long as there is a connection they come by.

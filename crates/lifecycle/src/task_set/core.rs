@@ -67,7 +67,9 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Core {
     pub(super) fn new(name: TaskName, options: TaskSetOptions, parent: Option<Arc<Core>>) -> Arc<Self> {
-        let token = parent.as_ref().map_or_else(CancellationToken::new, |parent| parent.token.child_token());
+        // A child's comes from its parent, which comes from the user's.
+        let above = parent.as_ref().map(|parent| &parent.token).or(options.token.as_ref());
+        let token = above.map_or_else(CancellationToken::new, CancellationToken::child_token);
         let ended_threads = parent.as_ref().map(|parent| Arc::clone(&parent.ended_threads)).unwrap_or_default();
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 /// How a [`TaskSet`](crate::TaskSet) behaves. Child sets inherit their parent's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TaskSetOptions {
     /// How many abnormal ends, and how many reports of ended child sets, are kept in full for the report while the set
@@ -15,6 +17,9 @@ pub struct TaskSetOptions {
     pub grace: Duration,
     /// Abort instant, from its begin, of a termination that the set begins itself. Default 12 s.
     pub abort: Duration,
+    /// A token of the user's, of which the set's own becomes a child: when it is cancelled, the tasks are asked to
+    /// finish. That begins no termination; the set accepts work until one begins. Default none.
+    pub token: Option<CancellationToken>,
 }
 
 /// What a task's panic does besides being recorded.
@@ -34,6 +39,7 @@ impl Default for TaskSetOptions {
             on_panic: PanicPolicy::Record,
             grace: Duration::from_secs(10),
             abort: Duration::from_secs(12),
+            token: None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Draining: the token asks, grace ends, what is left is aborted.
 
-use landfall_lifecycle::{GraceCut, Outcome, Phase, Shutdown, TaskSet, Terminate};
+use landfall_lifecycle::{GraceCut, Outcome, Phase, Shutdown, TaskSet, TaskSetOptions, Terminate};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Alive, assert_clean, long, no_grace, on_both, until};
 
@@ -26,6 +27,37 @@ fn tasks_that_heed_the_token_drain() {
         assert_eq!(report.counts.completed, 0);
         assert!(report.tasks.is_empty());
         assert_eq!(tasks.phase(), Phase::Terminated);
+    });
+}
+
+#[test]
+fn a_token_of_the_user_s_asks_the_tasks_to_finish_and_begins_nothing() {
+    on_both(|| async {
+        let given = CancellationToken::new();
+        let mut options = TaskSetOptions::default();
+        options.token = Some(given.clone());
+        let tasks = TaskSet::with_options("set", options);
+        let child = tasks.child("child").unwrap();
+        let (stop, childs_stop) = (tasks.token(), child.token());
+        tasks.spawn("heeds", async move { stop.cancelled().await }).unwrap();
+        child.spawn("heeds", async move { childs_stop.cancelled().await }).unwrap();
+        given.cancel();
+        until(|| tasks.is_empty() && child.is_empty()).await;
+        assert_eq!(tasks.phase(), Phase::Running);
+        assert_clean(&tasks.terminate(&long()).await.unwrap());
+    });
+}
+
+#[test]
+fn a_termination_does_not_cancel_a_token_of_the_user_s() {
+    on_both(|| async {
+        let given = CancellationToken::new();
+        let mut options = TaskSetOptions::default();
+        options.token = Some(given.clone());
+        let tasks = TaskSet::with_options("set", options);
+        assert_clean(&tasks.terminate(&long()).await.unwrap());
+        assert!(tasks.token().is_cancelled());
+        assert!(!given.is_cancelled());
     });
 }
 

@@ -7,6 +7,7 @@ use landfall_lifecycle::serving::{ServeOptions, Server};
 use landfall_lifecycle::{Activity, Outcome, Shutdown, Stack, TaskSet, Terminate};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, is_refused};
 use super::faults::from_fn;
@@ -31,6 +32,25 @@ async fn a_request_in_flight_is_answered_while_new_clients_are_refused() {
     let report = end(&server).await;
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_token_of_the_user_s_ends_the_serving_and_begins_no_termination() {
+    let app = App::new();
+    let mut options = ServeOptions::default();
+    let given = CancellationToken::new();
+    options.token = Some(given.clone());
+    let server = app.start_with(options).await;
+    let mut client = Client::connect(&server).await;
+    client.ask("/gate").await;
+    app.one_begun().await;
+
+    given.cancel();
+    while !is_refused(&server).await {}
+    app.let_one_out();
+    assert_eq!(client.reply().await.body, "let out");
+    client.closed().await;
+    assert!(end(&server).await.is_clean());
 }
 
 #[tokio::test]
