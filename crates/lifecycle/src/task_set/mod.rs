@@ -106,7 +106,12 @@ impl TaskSet {
         Self(Arc::new(Handle(Core::new(name.into(), options, None))))
     }
 
-    /// Makes a set inside of this one. It begins to terminate with this one, and this one ends after it.
+    /// Makes a set inside of this one, for work that ends together or earlier: it begins to terminate with this one,
+    /// its grace ends at the same instant, and this one ends after it. What has to outlive this set's tasks, such as
+    /// the connections they use, is not a child but another level of a [`Stack`](crate::Stack).
+    ///
+    /// **The child lives as long as a handle to it does**, like any set: when the last one is dropped its tasks are
+    /// aborted, though the parent lives on.
     ///
     /// # Errors
     ///
