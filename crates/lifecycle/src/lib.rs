@@ -19,8 +19,8 @@
 //!
 //! - Wakers, destructors of wakers and of thread-locals, values that a task handed out, and hooks installed in the
 //!   runtime run when they run.
-//! - One synchronous user callback that blocks for ever ([`Terminate::begin_terminate`], a waker) cannot be gone
-//!   around.
+//! - One synchronous user callback that blocks for ever ([`Terminate::begin_terminate`], a waker, a `tracing`
+//!   subscriber that writes into a full pipe) cannot be gone around.
 //! - On a current-thread runtime, a task that never yields keeps everything else there from being polled, an awaited
 //!   `terminate` included.
 //! - With `panic = "abort"` a panic ends the process.

@@ -102,9 +102,10 @@ fn a_destructor_may_start_cleanup() {
 fn cleanup_may_start_more_cleanup() {
     on_both(|| async {
         let (tasks, how) = (TaskSet::new("set"), long());
-        let again = tasks.downgrade();
+        let (again, stop) = (tasks.downgrade(), tasks.token());
         tasks
             .spawn_closing("first", async move {
+                stop.cancelled().await;
                 let tasks = again.upgrade().unwrap();
                 tasks.spawn_closing("second", tokio::task::yield_now()).unwrap();
             })

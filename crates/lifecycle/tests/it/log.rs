@@ -1,13 +1,14 @@
 //! What the crate logs, captured for the whole process and told apart by the owner's name.
 
 use std::fmt::{self, Write};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
+static NEW_LINE: Condvar = Condvar::new();
 static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
 
 struct Listener {
@@ -20,7 +21,8 @@ struct Capture;
 
 impl Subscriber for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("landfall_lifecycle")
+        // Not the begin of every termination: some tests make thousands.
+        *metadata.level() <= Level::INFO && metadata.target().starts_with("landfall_lifecycle")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -40,7 +42,8 @@ impl Subscriber for Capture {
                 (listener.hear)();
             }
         }
-        LINES.lock().unwrap_or_else(PoisonError::into_inner).push((*event.metadata().level(), line.0));
+        lines().push((*event.metadata().level(), line.0));
+        NEW_LINE.notify_all();
     }
 }
 
@@ -52,6 +55,10 @@ impl Visit for Line {
     }
 }
 
+fn lines() -> MutexGuard<'static, Vec<(Level, String)>> {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Begins to capture; every test that asks for lines calls it first.
 pub(crate) fn capture() {
     static INSTALLED: Once = Once::new();
@@ -60,8 +67,14 @@ pub(crate) fn capture() {
 
 /// The lines so far that contain `text`, which should be a name no other test uses.
 pub(crate) fn lines_with(text: &str) -> Vec<(Level, String)> {
-    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
-    lines.iter().filter(|(_, line)| line.contains(text)).cloned().collect()
+    lines().iter().filter(|(_, line)| line.contains(text)).cloned().collect()
+}
+
+/// Waits for a line that contains both texts, without keeping others from logging.
+pub(crate) fn wait_for(owner: &str, text: &str) {
+    let is_there = |(_, line): &(Level, String)| line.contains(owner) && line.contains(text);
+    let waited = NEW_LINE.wait_while(lines(), |lines| !lines.iter().any(is_there));
+    drop(waited.unwrap_or_else(PoisonError::into_inner));
 }
 
 /// Those of [`lines_with`] that are warnings or worse.

@@ -177,7 +177,7 @@ fn an_unclean_end_nobody_awaits_is_a_warning() {
     let holds = hold.clone();
     drop(tasks.spawn_thread("deaf", move |_| holds.block()).unwrap());
     tasks.begin_terminate(&soon());
-    until_blocking(|| !log::warnings_with("unclean-unawaited").is_empty());
+    log::wait_for("unclean-unawaited", "awaited by nobody");
     let warnings = log::warnings_with("unclean-unawaited");
     assert!(warnings[0].contains("NOT clean: 1 straggler is left"), "{warnings:?}");
     hold.release();
