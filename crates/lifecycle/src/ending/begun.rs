@@ -38,17 +38,11 @@ pub(super) enum Stage {
     Overdue,
 }
 
-/// Why grace is to end before its instant.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Cut {
-    ForcedAt(Instant),
-    NoClockThread,
-}
-
 impl Begun {
-    pub(super) fn new(how: &Shutdown, now: Instant) -> Self {
+    pub(super) fn new(how: &Shutdown) -> Self {
+        let now = how.clock_now();
         let root = how.timekeeper().began(now);
-        Self {
+        let mut begun = Self {
             stage: Stage::Draining,
             since: now,
             began_after: now.saturating_duration_since(root),
@@ -59,7 +53,9 @@ impl Begun {
             grace_cut: None,
             timekeeper: Arc::clone(how.timekeeper()),
             watches: Vec::new(),
-        }
+        };
+        begun.note_force(how);
+        begun
     }
 
     /// Takes over earlier instants; false if there are none.
@@ -68,27 +64,32 @@ impl Begun {
         self.grace = self.grace.min(how.grace());
         self.abort = self.abort.min(how.abort());
         self.depth = self.depth.max(how.depth());
+        self.note_force(how);
         is_earlier
     }
 
-    /// Ends grace before its instant and moves the abort instant forward with it.
-    pub(super) fn cut(&mut self, now: Instant, cut: Cut) {
-        match cut {
-            Cut::ForcedAt(at) => {
-                if self.grace_cut.is_some() || at > self.grace {
-                    return;
-                }
-                self.abort = self.abort.min(at + (self.abort - self.grace));
-                self.grace = at;
-                self.grace_cut = Some(GraceCut::Forced);
-            }
-            // Cleanup could not be ended either.
-            Cut::NoClockThread => {
-                self.abort = self.abort.min(now);
-                self.grace = self.grace.min(now);
-                self.grace_cut = Some(GraceCut::NoClockThread);
-            }
+    fn note_force(&mut self, how: &Shutdown) {
+        if self.grace_cut.is_none() && how.timekeeper().forced_at() == Some(self.grace) {
+            self.grace_cut = Some(GraceCut::Forced);
         }
+    }
+
+    /// Nobody can end the grace, nor the cleanup after it: both are over.
+    pub(super) fn lose_clock(&mut self, now: Instant) {
+        self.abort = self.abort.min(now);
+        self.grace = self.grace.min(now);
+        self.grace_cut = Some(GraceCut::NoClockThread);
+    }
+
+    /// Lets the timekeepers forget the owner.
+    pub(super) fn unwatch(&self) {
+        for (timekeeper, id) in &self.watches {
+            timekeeper.unwatch(*id);
+        }
+    }
+
+    pub(super) fn timekeepers(&self) -> Vec<Arc<Timekeeper>> {
+        self.watches.iter().map(|(timekeeper, _)| Arc::clone(timekeeper)).collect()
     }
 
     /// When the present stage ends by itself.
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     fn report_due(how: &Shutdown) -> Instant {
-        Begun { stage: Stage::AbortingAll, ..Begun::new(how, how.clock_now()) }.due()
+        Begun { stage: Stage::AbortingAll, ..Begun::new(how) }.due()
     }
 
     #[test]
@@ -141,7 +142,7 @@ mod tests {
     #[test]
     fn being_waited_for_from_above_makes_the_report_due_earlier() {
         let how = Shutdown::now();
-        let mut begun = Begun { stage: Stage::AbortingAll, ..Begun::new(&how, how.clock_now()) };
+        let mut begun = Begun { stage: Stage::AbortingAll, ..Begun::new(&how) };
         let before = begun.due();
         assert!(begun.tighten(&how.clone().below()));
         assert_eq!(begun.due(), before - REPORT_BEFORE);

@@ -3,17 +3,20 @@
 mod begun;
 mod owner;
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Instant;
 
 use futures_util::future::select;
 use tokio::sync::Notify;
 
-use self::begun::{Begun, Cut, Stage};
+use self::begun::{Begun, Stage};
 pub use self::owner::Owner;
+use crate::panics::{contain, wake_all};
 use crate::report::{GraceCut, Report};
 use crate::shutdown::{Reason, Shutdown, Timekeeper, Watched};
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex};
 use crate::terminate::SelfJoin;
 
@@ -36,6 +39,8 @@ pub struct Ending {
     changed: Notify,
     /// How many callers wait for the report; if none does, it is logged.
     awaiting: AtomicUsize,
+    /// Some caller has the report.
+    is_delivered: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -56,12 +61,14 @@ struct Over {
 /// An owner as the timekeeper sees it.
 struct OwnerWatch<O> {
     owner: Arc<O>,
-    timekeeper: Arc<Timekeeper>,
+    how: Shutdown,
 }
 
 impl<O: Owner> Watched for OwnerWatch<O> {
     fn on_due(self: Arc<Self>, _at: Instant, now: Instant) -> Option<Instant> {
-        Ending::advance(&self.owner, now, self.timekeeper.forced_at().map(Cut::ForcedAt))
+        // Force comes as earlier instants of the same shutdown.
+        Ending::join(&self.owner, &self.how.with_force());
+        Ending::advance(&self.owner, now)
     }
 }
 
@@ -110,47 +117,59 @@ impl Ending {
 
     /// Begins the end of `owner`, or joins it and tightens its instants.
     pub fn begin<O: Owner>(owner: &Arc<O>, how: &Shutdown) {
-        let ending = owner.ending();
         let how = &how.with_force();
-        let now = how.clock_now();
-        let mut state = ending.state.lock();
-        let is_first = match &mut *state {
-            State::Over(_) => return,
-            State::Open => {
-                *state = State::Begun(Begun::new(how, now));
-                true
-            }
-            State::Begun(begun) => {
-                if !begun.tighten(how) {
-                    return;
-                }
-                false
-            }
-        };
-        drop(state);
-        if is_first {
-            tracing::debug!(owner = %owner.name(), reason = ?how.reason(), "termination began");
-            ending.changed.notify_waiters();
-            owner.on_begin(how);
-        } else {
-            owner.on_tighten(how);
+        if !Self::join(owner, how) {
+            return;
         }
-        let forced = how.timekeeper().forced_at().map(Cut::ForcedAt);
-        // Nobody waits for an owner that was merely dropped, so there is no report to be on time with.
-        if let Some(due) = Self::advance(owner, now, forced)
-            && *how.reason() != Reason::Dropped
+        let now = how.clock_now();
+        // Nobody waits for an owner that was merely dropped and aborted: there is no report to be on time with.
+        let is_forgotten = *how.reason() == Reason::Dropped && how.abort() <= now;
+        if let Some(due) = Self::advance(owner, now)
+            && !is_forgotten
         {
             Self::watch(owner, how, due);
         }
     }
 
+    /// Takes over the instants of `how` and tells the owner; false if they change nothing.
+    fn join<O: Owner>(owner: &Arc<O>, how: &Shutdown) -> bool {
+        let ending = owner.ending();
+        let is_first = {
+            let mut state = ending.state.lock();
+            match &mut *state {
+                State::Over(_) => return false,
+                State::Open => {
+                    *state = State::Begun(Begun::new(how));
+                    true
+                }
+                State::Begun(begun) => {
+                    if !begun.tighten(how) {
+                        return false;
+                    }
+                    false
+                }
+            }
+        };
+        if is_first {
+            tell(|| tracing::debug!(owner = %owner.name(), reason = %how.reason(), "termination began"));
+            wake_all(&ending.changed);
+            tell(|| owner.on_begin(how));
+        } else {
+            tell(|| owner.on_tighten(how));
+        }
+        true
+    }
+
     fn watch<O: Owner>(owner: &Arc<O>, how: &Shutdown, due: Instant) {
         let timekeeper = how.timekeeper();
-        let target = Arc::new(OwnerWatch { owner: Arc::clone(owner), timekeeper: Arc::clone(timekeeper) });
+        let target = Arc::new(OwnerWatch { owner: Arc::clone(owner), how: how.clone() });
         let Ok(id) = timekeeper.watch(due, target) else {
             // Nobody could end the grace, so it ends here; the callers keep the last second by polling.
-            tracing::warn!(owner = %owner.name(), "no thread to keep the deadlines: aborting now");
-            Self::advance(owner, timekeeper.now(), Some(Cut::NoClockThread));
+            tell(|| tracing::warn!(owner = %owner.name(), "no thread to keep the deadlines: aborting now"));
+            if let State::Begun(begun) = &mut *owner.ending().state.lock() {
+                begun.lose_clock(timekeeper.now());
+            }
+            Self::advance(owner, timekeeper.now());
             return;
         };
         match &mut *owner.ending().state.lock() {
@@ -163,29 +182,29 @@ impl Ending {
     }
 
     /// Moves through the stages that are due, tells the owner, and gives the next instant.
-    fn advance<O: Owner>(owner: &Arc<O>, now: Instant, cut: Option<Cut>) -> Option<Instant> {
+    fn advance<O: Owner>(owner: &Arc<O>, now: Instant) -> Option<Instant> {
         let ending = owner.ending();
         loop {
             let entered = {
                 let mut state = ending.state.lock();
                 let State::Begun(begun) = &mut *state else { return None };
-                if let Some(cut) = cut {
-                    begun.cut(now, cut);
-                }
                 let due = begun.due();
                 if now < due {
                     return Some(due);
                 }
                 let next = begun.stage.next()?;
                 begun.stage = next;
+                if next == Stage::Overdue {
+                    begun.unwatch();
+                }
                 next
             };
             match entered {
                 Stage::Draining => {}
-                Stage::Aborting => owner.on_grace_over(),
-                Stage::AbortingAll => owner.on_abort(),
+                Stage::Aborting => tell(|| owner.on_grace_over()),
+                Stage::AbortingAll => tell(|| owner.on_abort()),
                 Stage::Overdue => {
-                    ending.changed.notify_waiters();
+                    wake_all(&ending.changed);
                     ending.log_if_unawaited(owner);
                 }
             }
@@ -200,14 +219,11 @@ impl Ending {
             let mut state = ending.state.lock();
             let State::Begun(begun) = &mut *state else { return };
             // Before anybody can see the end: whoever does joins a thread only if nobody else watches.
-            let unwatch = |(timekeeper, id): (Arc<Timekeeper>, _)| {
-                timekeeper.unwatch(id);
-                timekeeper
-            };
-            let timekeepers = std::mem::take(&mut begun.watches).into_iter().map(unwatch).collect();
+            begun.unwatch();
+            let timekeepers = begun.timekeepers();
             *state = State::Over(Box::new(Over { report, timekeepers }));
         }
-        ending.changed.notify_waiters();
+        wake_all(&ending.changed);
         ending.log_if_unawaited(owner);
     }
 
@@ -221,7 +237,7 @@ impl Ending {
             return Err(SelfJoin { owner: owner.name().into_owned(), task });
         }
         let ending = owner.ending();
-        let _awaiting = Awaiting::new(&ending.awaiting);
+        let _awaiting = Awaiting::new(&owner);
         Self::begin(&owner, &how);
         let force = how.forced();
         let report = loop {
@@ -230,8 +246,8 @@ impl Ending {
                 Stand::Going => {}
                 Stand::Clockless => {
                     // Without a thread to keep the time it is this task that must look at the clock.
-                    Self::advance(&owner, how.clock_now(), Some(Cut::NoClockThread));
-                    tokio::task::yield_now().await;
+                    Self::advance(&owner, how.clock_now());
+                    yield_once().await;
                     continue;
                 }
                 Stand::Overdue => break Self::report(&owner),
@@ -240,7 +256,7 @@ impl Ending {
                     break Self::report(&owner);
                 }
             }
-            if how.timekeeper().forced_at().is_some() {
+            if how.is_forced() {
                 Self::begin(&owner, &how);
                 changed.await;
             } else {
@@ -250,13 +266,14 @@ impl Ending {
         for timekeeper in ending.timekeepers() {
             timekeeper.settle().await;
         }
+        ending.is_delivered.store(true, Ordering::Release);
         Ok(report)
     }
 
     fn timekeepers(&self) -> Vec<Arc<Timekeeper>> {
         match &*self.state.lock() {
             State::Open => Vec::new(),
-            State::Begun(begun) => begun.watches.iter().map(|(timekeeper, _)| Arc::clone(timekeeper)).collect(),
+            State::Begun(begun) => begun.timekeepers(),
             State::Over(over) => over.timekeepers.clone(),
         }
     }
@@ -340,18 +357,48 @@ enum Stand {
     Over,
 }
 
-/// Counts a caller while it waits.
-struct Awaiting<'a>(&'a AtomicUsize);
-
-impl<'a> Awaiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
+impl Stand {
+    fn is_reported(&self) -> bool {
+        matches!(self, Self::Overdue | Self::Over)
     }
 }
 
-impl Drop for Awaiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+/// Counts a caller while it waits. The last one that goes without its report leaves it to the log.
+struct Awaiting<'a, O: Owner>(&'a Arc<O>);
+
+impl<'a, O: Owner> Awaiting<'a, O> {
+    fn new(owner: &'a Arc<O>) -> Self {
+        owner.ending().awaiting.fetch_add(1, Ordering::AcqRel);
+        Self(owner)
     }
+}
+
+impl<O: Owner> Drop for Awaiting<'_, O> {
+    fn drop(&mut self) {
+        let ending = self.0.ending();
+        let is_last = ending.awaiting.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last && !ending.is_delivered.load(Ordering::Acquire) && ending.stand().is_reported() {
+            ending.log_if_unawaited(self.0);
+        }
+    }
+}
+
+/// Calls a user's code whose panic must not stop the ending half-way.
+fn tell(hook: impl FnOnce()) {
+    if let Err(error) = contain(hook) {
+        tracing::error!(error, "a hook of the owner panicked");
+    }
+}
+
+/// Lets others run. Tokio's own defers its wake to the worker it is on, which [`block_on`](crate::block_on) holds.
+async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

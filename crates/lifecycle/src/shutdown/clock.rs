@@ -29,7 +29,8 @@ impl Clock {
     ///
     /// While a plain thread works, a paused runtime is idle and jumps to its next timer: let tests on this clock do
     /// their blocking work through [`TaskSet::spawn_blocking`](crate::TaskSet::spawn_blocking), which holds the time
-    /// still.
+    /// still. The runtime must be driven until the termination is over: when it has gone, or is held up by a
+    /// `terminate_blocking` on its only thread, nobody keeps the deadlines.
     #[cfg(feature = "test-clock")]
     #[must_use]
     pub fn tokio(runtime: &tokio::runtime::Handle) -> Self {

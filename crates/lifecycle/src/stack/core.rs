@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::driver;
 use super::level::{Level, PushError, PushErrorKind};
 use crate::ending::{Ending, Owner};
-use crate::panics::contain;
+use crate::panics::{contain, wake_all};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, probe};
 use crate::sync::{Arc, Mutex};
@@ -25,6 +25,7 @@ pub(super) struct Core {
     state: Mutex<State>,
     /// The instants of `State::Ending` moved.
     pub(super) tightened: Notify,
+    driven: Notify,
     driver: Mutex<Option<JoinHandle<()>>>,
     /// Which component the driver is polling, by level and place.
     polling: Mutex<Option<(usize, usize)>>,
@@ -44,6 +45,8 @@ struct Run {
     begun: Vec<Begun>,
     /// What each component has reported so far, level by level.
     reports: Vec<Vec<Option<Report>>>,
+    /// The driver has come to its end.
+    is_driven: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -73,6 +76,7 @@ impl Core {
             ending: Ending::new(),
             state: Mutex::new(State::Open(Vec::new())),
             tightened: Notify::new(),
+            driven: Notify::new(),
             driver: Mutex::new(None),
             polling: Mutex::new(None),
         }
@@ -102,7 +106,7 @@ impl Core {
     }
 
     pub(super) fn names(&self) -> Vec<String> {
-        self.components().iter().map(|component| component.name().into_owned()).collect()
+        self.components().iter().map(name_of).collect()
     }
 
     /// Begins the turn of the next level.
@@ -137,11 +141,29 @@ impl Core {
         }
     }
 
-    /// Whether every component has reported that nothing of it is left.
-    pub(super) fn is_all_gone(&self) -> bool {
-        match &*self.state.lock() {
-            State::Ending(run) => run.reports.iter().flatten().all(|report| report.as_ref().is_some_and(is_final)),
+    /// The driver has done what it can. Gives whether every component has reported that nothing of it runs; what is
+    /// left beside that will not go by being waited for.
+    pub(super) fn note_driven(&self) -> bool {
+        let is_gone = |report: &Option<Report>| report.as_ref().is_some_and(|report| !has_stragglers(report));
+        let is_all_gone = match &mut *self.state.lock() {
+            State::Ending(run) => {
+                run.is_driven = true;
+                run.reports.iter().flatten().all(is_gone)
+            }
             State::Open(_) => false,
+        };
+        wake_all(&self.driven);
+        is_all_gone
+    }
+
+    /// Waits until the driver has done what it can.
+    pub(super) async fn driven(&self) {
+        loop {
+            let driven = self.driven.notified();
+            if matches!(&*self.state.lock(), State::Ending(run) if run.is_driven) {
+                return;
+            }
+            driven.await;
         }
     }
 
@@ -149,7 +171,7 @@ impl Core {
     pub(super) fn begin_all(components: &[Arc<dyn Terminate>], how: &Shutdown) {
         for component in components {
             if let Err(error) = contain(|| component.begin_terminate(how)) {
-                tracing::error!(owner = %component.name(), error, "begin_terminate panicked");
+                tracing::error!(owner = name_of(component), error, "begin_terminate panicked");
             }
         }
     }
@@ -208,7 +230,11 @@ impl Turn {
 
 /// Whether a report cannot change any more.
 fn is_final(report: &Report) -> bool {
-    report.stragglers().next().is_none() && report.remnants_all().next().is_none()
+    !has_stragglers(report) && report.remnants_all().next().is_none()
+}
+
+fn has_stragglers(report: &Report) -> bool {
+    report.stragglers().next().is_some()
 }
 
 /// Asks a component that has not reported, or whose report was not final, once more, without waiting.
@@ -226,13 +252,22 @@ fn ask(component: &Arc<dyn Terminate>, how: &Shutdown, before: Option<Report>, i
         Ok(Poll::Ready(Ok(report))) => report,
         Ok(Poll::Ready(Err(error))) => silent(component, error),
         Ok(Poll::Pending) => before.unwrap_or_else(|| silent(component, "has not reported")),
-        Err(message) => silent(component, format_args!("panicked while it terminated: {message}")),
+        Err(message) => panicked(component, &message),
     }
 }
 
 /// The report about a component that gave none.
 pub(super) fn silent(component: &Arc<dyn Terminate>, error: impl Display) -> Report {
-    Report::new(component.name().into_owned(), Reason::ParentTerminating).with_error(error.to_string())
+    Report::new(name_of(component), Reason::ParentTerminating).with_error(error.to_string())
+}
+
+/// The report about a component whose code panicked.
+pub(super) fn panicked(component: &Arc<dyn Terminate>, message: &str) -> Report {
+    silent(component, format_args!("panicked while it terminated: {message}"))
+}
+
+fn name_of(component: &Arc<dyn Terminate>) -> String {
+    contain(|| component.name().into_owned()).unwrap_or_else(|_| "a component whose name panicked".to_owned())
 }
 
 /// Speaks for a component whose turn has not come: it still works, so the report it is in cannot be clean.
@@ -263,11 +298,7 @@ impl Owner for Core {
             let levels: Vec<_> = std::mem::take(levels).into_iter().rev().map(Arc::new).collect();
             let reports = levels.iter().map(|level| vec![None; level.components.len()]).collect();
             let how = self.ending.tightened(how);
-            *state = State::Ending(Run { how, levels, begun: Vec::new(), reports });
-        }
-        if *how.reason() == Reason::Dropped {
-            Self::begin_all(&self.components(), how);
-            return;
+            *state = State::Ending(Run { how, levels, begun: Vec::new(), reports, is_driven: false });
         }
         // Kept before anybody can see the end, so that whoever does finds it there to join.
         let mut driver = self.driver.lock();
@@ -318,8 +349,9 @@ impl Owner for Core {
     }
 
     fn settle(&self) {
-        let driver = self.driver.lock().take();
-        if let Some(driver) = driver {
+        // Under the lock, so that a second caller returns no earlier than the first.
+        let mut driver = self.driver.lock();
+        if let Some(driver) = driver.take() {
             // It has called `finish` and only returns; its panics were caught.
             drop(driver.join());
         }

@@ -1,6 +1,7 @@
 //! Ends the levels of a stack one after the other.
 
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
 use std::thread::JoinHandle;
@@ -9,7 +10,7 @@ use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
 
-use super::core::{Core, Turn, silent};
+use super::core::{Core, Turn, panicked, silent};
 use crate::block_on::block_on;
 use crate::ending::Ending;
 use crate::panics::{contain, dispose};
@@ -47,6 +48,7 @@ pub(super) fn start(core: &Arc<Core>, how: &Shutdown) -> Option<JoinHandle<()>> 
             while let Some(turn) = core.next_turn() {
                 Core::begin_all(&turn.level.components, &turn.how);
             }
+            core.note_driven();
             None
         }
     }
@@ -96,7 +98,7 @@ async fn drive(core: Arc<Core>) {
         }
     }
     drop(waits);
-    if core.is_all_gone() {
+    if core.note_driven() {
         Ending::finish(&core);
     }
 }
@@ -128,7 +130,7 @@ where
 async fn terminate(core: Arc<Core>, at: (usize, usize), component: Arc<dyn Terminate>, how: Shutdown) -> Report {
     let mut ended = match contain(|| component.terminate(&how)) {
         Ok(ended) => ended,
-        Err(message) => return silent(&component, format_args!("panicked while it terminated: {message}")),
+        Err(message) => return after_panic(&component, &how, &message).await,
     };
     let polled = poll_fn(|cx| {
         core.set_polling(Some(at));
@@ -141,6 +143,16 @@ async fn terminate(core: Arc<Core>, at: (usize, usize), component: Arc<dyn Termi
     match result {
         Ok(Ok(report)) => report,
         Ok(Err(error)) => silent(&component, error),
-        Err(message) => silent(&component, format_args!("panicked while it terminated: {message}")),
+        Err(message) => after_panic(&component, &how, &message).await,
     }
+}
+
+/// Ends a component whose `terminate` panicked by the other way there is, until the abort instant.
+async fn after_panic(component: &Arc<dyn Terminate>, how: &Shutdown, message: &str) -> Report {
+    Core::begin_all(std::slice::from_ref(component), how);
+    if let Ok(ended) = contain(|| component.ended()) {
+        let ended = AssertUnwindSafe(ended).catch_unwind();
+        dispose(select(ended, pin!(how.abort_reached())).await);
+    }
+    panicked(component, message)
 }

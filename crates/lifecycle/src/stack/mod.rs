@@ -116,10 +116,13 @@ impl Terminate for Stack {
         let core = Arc::clone(self.core());
         Box::pin(async move {
             core.ending().begun().await;
+            // Before that the levels below may not have been told.
+            core.driven().await;
             for component in core.components() {
                 component.ended().await;
             }
             Ending::finish(&core);
+            core.settle();
         })
     }
 

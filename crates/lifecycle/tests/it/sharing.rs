@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_lifecycle::{Phase, Reason, Shutdown, TaskSet, Terminate};
+use futures_util::FutureExt;
+use landfall_lifecycle::{GraceCut, Phase, Reason, Shutdown, TaskSet, Terminate};
 use tokio::sync::oneshot;
 use tracing::Level;
 
@@ -157,6 +158,47 @@ fn force_reaches_owners_nobody_awaits() {
             until_blocking(|| tasks.phase() == Phase::Terminated);
         }
     }
+}
+
+/// A child that had begun by a shutdown of its own was not told, and ended by its own instants.
+#[test]
+fn force_reaches_a_child_set_that_ends_by_another_shutdown() {
+    on_both(|| async {
+        for is_awaited in [false, true] {
+            let parent = TaskSet::new("parent");
+            let child = parent.child("child").unwrap();
+            child.spawn("deaf", std::future::pending::<()>()).unwrap();
+            child.begin_terminate(&long());
+            let how = later();
+            parent.begin_terminate(&how);
+            if is_awaited {
+                let (report, ()) = futures_util::join!(parent.terminate(&how), async { how.force() });
+                assert_clean(&report.unwrap());
+            } else {
+                how.force();
+                parent.ended().await;
+            }
+            assert_eq!(parent.report().grace_cut, Some(GraceCut::Forced));
+        }
+    });
+}
+
+/// The report came and nobody took it: it is in the log then.
+#[test]
+fn a_wait_that_is_dropped_after_the_end_leaves_the_report_to_the_log() {
+    log::capture();
+    on_both(|| async {
+        let name = format!("dropped-late-{:?}", tokio::runtime::Handle::current().runtime_flavor());
+        let tasks = TaskSet::new(name.clone());
+        let stop = tasks.token();
+        tasks.spawn("heeds", async move { stop.cancelled().await }).unwrap();
+        let how = long();
+        let mut wait = tasks.terminate(&how);
+        assert!(futures_util::poll!(&mut wait).is_pending());
+        until(|| tasks.phase() == Phase::Terminated && tasks.ended().now_or_never().is_some()).await;
+        drop(wait);
+        log::wait_for(&name, "awaited by nobody");
+    });
 }
 
 #[test]

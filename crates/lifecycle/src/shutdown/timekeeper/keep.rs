@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::select;
 
 use super::{Keeper, NoClockThread, State, Timekeeper, Watch, WatchId, Watched, probe};
-use crate::panics::contain;
+use crate::panics::{contain, wake_all};
 use crate::shutdown::clock::Kind;
 use crate::sync::Arc;
 
@@ -87,7 +87,7 @@ impl Timekeeper {
             };
             state.keeper = Keeper::Leaving(handle);
             drop(state);
-            self.called.notify_waiters();
+            wake_all(&self.called);
             return Step::Leave;
         }
         let all = std::mem::take(&mut state.force_untold);
@@ -106,7 +106,7 @@ impl Timekeeper {
             self.call(id, at, now, target);
         }
         self.state.lock().calling = 0;
-        self.called.notify_waiters();
+        wake_all(&self.called);
         Step::Again
     }
 

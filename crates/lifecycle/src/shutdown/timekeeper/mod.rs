@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{Clock, Kind};
-use crate::panics::contain;
+use crate::panics::{contain, wake_all};
 use crate::sync::{Arc, Condvar, Mutex};
 
 /// Something that wants to be called at an instant.
@@ -182,7 +182,7 @@ impl Timekeeper {
             self.wake();
         }
         // The thread stays: those who wait for its end must not wait for as long as this watch lasts.
-        self.called.notify_waiters();
+        wake_all(&self.called);
         Ok(id)
     }
 
