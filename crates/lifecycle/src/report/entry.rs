@@ -106,6 +106,8 @@ pub enum Activity {
     Blocking,
     /// A taken blocking closure whose destructor has not come back.
     Dropping,
+    /// A blocking closure that was taken out of the queue, unrun, and waits for its turn to be dropped.
+    Queued,
 }
 
 /// Something that is not a task and was left.

@@ -46,7 +46,7 @@ pub struct Report {
     pub took: Duration,
     /// Set when grace ended before its instant, and why.
     pub grace_cut: Option<GraceCut>,
-    /// How this owner's own entries ended.
+    /// How this owner's own entries ended, and those of child sets that ended while it ran with nothing to tell.
     pub counts: Counts,
     /// The entries that did not end by themselves, latest last; bounded by `TaskSetOptions::outcomes_max`, except for
     /// stragglers, all of which are here.

@@ -80,6 +80,7 @@ impl Display for Activity {
             Self::NotPolled => f.write_str("woken, but nobody polls it"),
             Self::Blocking => f.write_str("its closure has not come back"),
             Self::Dropping => f.write_str("its destructor has not come back"),
+            Self::Queued => f.write_str("never started, waits for others to be dropped"),
         }
     }
 }

@@ -55,12 +55,12 @@ where
     }
 
     fn end(&self, result: Result<T, TaskError>, left: Left) {
-        self.core.thread_ends(self.index);
         finish(&self.core, self.index, &self.output, result, left);
     }
 
     fn dispose_now(&self, outcome: Outcome) {
         let Some(closure) = self.take() else { return };
+        self.core.note_dropping(self.index);
         let _inside = current::enter(self.core.id(), self.index);
         let outcome = match contain(|| drop(closure)) {
             Ok(()) => outcome,
@@ -123,7 +123,10 @@ where
     let output = OutputCell::new();
     let closure = Mutex::new(Some(in_span(closure)));
     let job = Arc::new(JobCell { core: Arc::clone(core), index: id.index(), closure, output: Arc::clone(&output) });
-    core.add_queued(id.index(), Arc::clone(&job) as Arc<dyn Job>);
+    if !core.add_queued(id.index(), Arc::clone(&job) as Arc<dyn Job>) {
+        job.dispose_now(Outcome::NeverStarted);
+        return Ok(Task::new(id, Arc::clone(core), output));
+    }
     let queued = Queued(Arc::clone(&job));
     // Tokio panics when it has no thread for the job and can make none.
     if let Err(message) = contain(|| drop(runtime.spawn_blocking(move || queued.run()))) {

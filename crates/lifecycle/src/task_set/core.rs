@@ -1,6 +1,6 @@
 //! The shared core of a set: gates, entries and children under one lock.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::panic::Location;
 use std::task::Waker;
 use std::thread::JoinHandle;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::blocking::Job;
+use super::children::Children;
 use super::error::{ChildError, SpawnError};
 use super::history::{History, Left};
 use super::name::TaskName;
@@ -19,7 +20,7 @@ use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
 use crate::ending::Ending;
 use crate::panics::wake;
-use crate::report::{Outcome, Place, TaskKind, TaskReport};
+use crate::report::{Activity, Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex};
@@ -46,11 +47,11 @@ pub(super) struct Inner {
     pub(super) registry: Registry,
     /// Closures that wait in a runtime's queue, by entry.
     pub(super) queued: HashMap<u32, Arc<dyn Job>>,
-    /// Entries whose closure was taken out of the queue and is being dropped.
-    pub(super) dropping: HashSet<u32>,
+    /// Entries whose closure was taken out of the queue, and what became of it.
+    pub(super) taken: HashMap<u32, Activity>,
     /// Threads of ours whose closure runs, by entry.
     pub(super) threads: HashMap<u32, JoinHandle<()>>,
-    pub(super) children: Vec<Arc<Core>>,
+    pub(super) children: Children,
     pub(super) history: History,
     /// Who was inside which entry when the stages changed, and since when that is known.
     pub(super) stays: Vec<(Stay, Instant)>,
@@ -86,9 +87,9 @@ impl Core {
                 phase: Phase::Running,
                 registry: Registry::default(),
                 queued: HashMap::new(),
-                dropping: HashSet::new(),
+                taken: HashMap::new(),
                 threads: HashMap::new(),
-                children: Vec::new(),
+                children: Children::default(),
                 history: History::default(),
                 stays: Vec::new(),
             }),
@@ -109,6 +110,10 @@ impl Core {
 
     pub(super) fn options(&self) -> &TaskSetOptions {
         &self.options
+    }
+
+    pub(super) fn is_terminated(&self) -> bool {
+        self.phase() == Phase::Terminated
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -161,7 +166,7 @@ impl Core {
         let mut inner = self.inner.lock();
         let entry = inner.registry.remove(index);
         let job = inner.queued.remove(&index);
-        let is_over = inner.conclude();
+        let is_over = self.conclude(&mut inner);
         drop(inner);
         drop((entry, job));
         self.finish_if(is_over);
@@ -171,12 +176,21 @@ impl Core {
     pub(super) fn leave(self: &Arc<Self>, index: u32, left: Left) {
         let now = matches!(left, Left::Abnormal(_)).then(|| self.ticks());
         let mut inner = self.inner.lock();
+        if !inner.threads.is_empty()
+            && let Some(thread) = inner.threads.remove(&index)
+        {
+            // Before its entry goes, so that none of its joiners can find the set empty and the thread not joined; and
+            // with no lock held, because they wait for this thread.
+            drop(inner);
+            self.ended_threads.push(thread);
+            inner = self.inner.lock();
+        }
         if inner.registry.is_marked(index) {
             self.marked.fetch_sub(1, Ordering::Relaxed);
         }
         let Some((kind, since, entry)) = inner.registry.remove(index) else { return };
-        if !inner.dropping.is_empty() {
-            inner.dropping.remove(&index);
+        if !inner.taken.is_empty() {
+            inner.taken.remove(&index);
         }
         let is_draining = inner.phase > Phase::Running;
         let mut panicked = None;
@@ -191,7 +205,7 @@ impl Core {
                 inner.history.record(task, self.options.outcomes_max);
             }
         }
-        let is_over = inner.conclude();
+        let is_over = self.conclude(&mut inner);
         drop(inner);
         // A waker's destructor is a user's code.
         drop(entry);
@@ -205,16 +219,28 @@ impl Core {
         let Place { file, line, .. } = task.place;
         tracing::warn!(owner = %self.name, task.name = %task.name, loc.file = file, loc.line = line,
             outcome = %task.outcome, "task panicked");
-        if self.options.on_panic == PanicPolicy::TerminateSet {
+        // A termination under way keeps the instants that its callers gave it.
+        if self.options.on_panic == PanicPolicy::TerminateSet && !self.ending.has_begun() {
             let text = format!("task {:?} panicked", task.name);
             let how = Shutdown::within(self.options.grace, self.options.abort).because(Reason::Failed(text.into()));
             Ending::begin(self, &how);
         }
     }
 
+    /// Whether this was the last: then nothing enters any more.
+    pub(super) fn conclude(&self, inner: &mut Inner) -> bool {
+        let is_over = (Phase::Draining..Phase::Terminated).contains(&inner.phase)
+            && inner.registry.len() == 0
+            && inner.children.is_empty();
+        if is_over {
+            inner.phase = Phase::Terminated;
+            self.phase.store(Phase::Terminated as u8, Ordering::Release);
+        }
+        is_over
+    }
+
     pub(super) fn finish_if(self: &Arc<Self>, is_over: bool) {
         if is_over {
-            self.phase.store(Phase::Terminated as u8, Ordering::Release);
             Ending::finish(self);
             if let Some(parent) = &self.parent {
                 parent.child_ended(self);
@@ -225,10 +251,10 @@ impl Core {
     fn child_ended(self: &Arc<Self>, child: &Arc<Core>) {
         let report = Ending::report(child);
         let mut inner = self.inner.lock();
-        inner.children.retain(|other| !Arc::ptr_eq(other, child));
+        inner.children.remove(child);
         let is_running = inner.phase == Phase::Running;
         inner.history.adopt(report, is_running, self.options.outcomes_max);
-        let is_over = inner.conclude();
+        let is_over = self.conclude(&mut inner);
         drop(inner);
         self.finish_if(is_over);
     }
@@ -282,16 +308,25 @@ impl Core {
         if inner.phase > Phase::Running {
             return Err(ChildError::Closed { set: self.name.to_string() });
         }
-        // One that has ended may still be on its way out of the list.
-        if inner.children.iter().any(|other| other.name == child.name && other.phase() < Phase::Terminated) {
+        if !inner.children.insert(&child) {
             return Err(ChildError::NameTaken { set: self.name.to_string(), name: child.name.to_string() });
         }
-        inner.children.push(Arc::clone(&child));
         Ok(child)
     }
 
-    pub(super) fn add_queued(&self, index: u32, job: Arc<dyn Job>) {
-        self.inner.lock().queued.insert(index, job);
+    /// Lets a termination find a closure that is about to be queued; false if it has looked already.
+    pub(super) fn add_queued(&self, index: u32, job: Arc<dyn Job>) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.phase >= Phase::Aborting {
+            return false;
+        }
+        inner.queued.insert(index, job);
+        true
+    }
+
+    /// A closure that was taken out of the queue is being dropped now.
+    pub(super) fn note_dropping(&self, index: u32) {
+        self.inner.lock().taken.insert(index, Activity::Dropping);
     }
 
     /// A queued closure is about to run; false if it must not.
@@ -308,15 +343,6 @@ impl Core {
     pub(super) fn add_thread(&self, index: u32, handle: JoinHandle<()>) {
         self.inner.lock().threads.insert(index, handle);
         self.ended_threads.join_gone();
-    }
-
-    /// A thread's closure has ended. Its handle is given to the joiners before its entry leaves, so that none of them
-    /// can find the set empty and the thread not joined; and with no lock held, because they wait for this thread.
-    pub(super) fn thread_ends(&self, index: u32) {
-        let thread = self.inner.lock().threads.remove(&index);
-        if let Some(thread) = thread {
-            self.ended_threads.push(thread);
-        }
     }
 
     /// The live entries, copied a chunk at a time so that nobody waits for long.
@@ -343,26 +369,13 @@ impl Core {
         let (mut names, children) = {
             let inner = self.inner.lock();
             let names: Vec<_> = inner.registry.iter().take(names_max).map(|seen| seen.entry.name.to_string()).collect();
-            (names, inner.children.clone())
+            (names, inner.children.to_vec())
         };
         for child in children {
             let left = names_max - names.len();
             names.extend(child.names_of_live(left));
         }
         names
-    }
-}
-
-impl Inner {
-    /// Whether this was the last: then nothing enters any more.
-    pub(super) fn conclude(&mut self) -> bool {
-        let is_over = (Phase::Draining..Phase::Terminated).contains(&self.phase)
-            && self.registry.len() == 0
-            && self.children.is_empty();
-        if is_over {
-            self.phase = Phase::Terminated;
-        }
-        is_over
     }
 }
 

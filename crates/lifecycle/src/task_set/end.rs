@@ -46,7 +46,7 @@ impl Core {
                 }
             }
             let queued = std::mem::take(&mut inner.queued);
-            inner.dropping.extend(queued.keys());
+            inner.taken.extend(queued.keys().map(|index| (*index, Activity::Queued)));
             aborted.jobs.extend(queued.into_values());
         }
         aborted
@@ -69,13 +69,13 @@ impl Core {
             if set == self.id {
                 return inner.registry.get(index).map(|seen| seen.entry.name.to_string());
             }
-            inner.children.clone()
+            inner.children.to_vec()
         };
         children.iter().find_map(|child| child.find(set, index))
     }
 
     pub(super) fn children(&self) -> Vec<Arc<Core>> {
-        self.inner.lock().children.clone()
+        self.inner.lock().children.to_vec()
     }
 }
 
@@ -92,8 +92,8 @@ impl Inner {
     fn activity(&self, index: u32, kind: TaskKind) -> Activity {
         let busy = self.stays.iter().filter(|(stay, _)| stay.index == index && stay.goes_on());
         match kind {
-            TaskKind::Blocking if self.dropping.contains(&index) => Activity::Dropping,
-            TaskKind::Blocking | TaskKind::Thread => Activity::Blocking,
+            TaskKind::Blocking => self.taken.get(&index).copied().unwrap_or(Activity::Blocking),
+            TaskKind::Thread => Activity::Blocking,
             _ => match busy.map(|(_, since)| since.elapsed()).max() {
                 Some(at_least) => Activity::Busy { at_least },
                 None => Activity::NotPolled,
@@ -118,7 +118,7 @@ impl Owner for Core {
             tracing::error!(error, "waker panicked");
         }
         self.on_tighten(&self.ending.tightened(how));
-        let is_over = self.inner.lock().conclude();
+        let is_over = self.conclude(&mut self.inner.lock());
         self.finish_if(is_over);
     }
 
@@ -158,7 +158,7 @@ impl Owner for Core {
                     });
                 }
             }
-            inner.children.clone()
+            inner.children.to_vec()
         };
         report.children.extend(children.iter().map(Ending::report));
     }

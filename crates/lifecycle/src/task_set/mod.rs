@@ -1,6 +1,7 @@
 //! The owner of tasks, blocking jobs, threads and child sets.
 
 mod blocking;
+mod children;
 mod core;
 mod end;
 mod error;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::sync::Arc;
 
@@ -9,11 +10,11 @@ use crate::sync::Arc;
 ///
 /// Names of tasks may repeat; names of child sets and of a stack's components may not. Names are shown in logs and
 /// reports: put no secret into them.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct TaskName(Text);
 
 /// Two words wide, because every live task has one: a made name costs a second allocation instead of a third word.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 enum Text {
     Static(&'static str),
     Made(Arc<Box<str>>),
@@ -37,6 +38,21 @@ impl TaskName {
     }
 }
 
+/// Names are equal if their texts are, however they were made.
+impl PartialEq for TaskName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for TaskName {}
+
+impl Hash for TaskName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
 impl From<&'static str> for TaskName {
     fn from(text: &'static str) -> Self {
         Self(Text::Static(text))
@@ -46,6 +62,12 @@ impl From<&'static str> for TaskName {
 impl From<String> for TaskName {
     fn from(text: String) -> Self {
         Self(Text::Made(Arc::new(text.into())))
+    }
+}
+
+impl From<Arc<str>> for TaskName {
+    fn from(text: Arc<str>) -> Self {
+        text.to_string().into()
     }
 }
 

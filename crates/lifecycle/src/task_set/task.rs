@@ -26,15 +26,18 @@ pub struct Task<T> {
     cell: Arc<OutputCell<T>>,
 }
 
-/// | from      | event            | to        |
-/// |-----------|------------------|-----------|
-/// | `Waiting` | task ended       | `Full`    |
-/// | `Waiting` | handle dropped   | `Closed`  |
-/// | `Full`    | handle polled    | `Closed`  |
-/// | `Full`    | handle dropped   | `Closed`  |
+/// | from      | event               | to        |
+/// |-----------|---------------------|-----------|
+/// | `Waiting` | task gives a result | `Held`    |
+/// | `Held`    | task left its set   | `Full`    |
+/// | `Full`    | handle polled       | `Closed`  |
+/// | any       | handle dropped      | `Closed`  |
 #[derive(Debug)]
 enum Cell<T> {
     Waiting(Option<Waker>),
+    /// The result is handed out, and shown once the task has left: then a handle that gives it belongs to a task that
+    /// has ended.
+    Held(Result<T, TaskError>, Option<Waker>),
     Full(Result<T, TaskError>),
     Closed,
 }
@@ -55,56 +58,58 @@ impl<T> OutputCell<T> {
 /// Where an output goes.
 pub(super) trait Sink<T> {
     /// Hands the result over, or gives it back if nobody wants it.
-    ///
-    /// Whoever waits is woken by the caller, once the task has left its set: then a handle that gives its result
-    /// belongs to a task that has ended.
-    fn deliver(&self, result: Result<T, TaskError>) -> Delivered<T>;
-}
-
-/// What became of a result.
-pub(super) enum Delivered<T> {
-    Unwanted(Result<T, TaskError>),
-    Kept(Option<Waker>),
+    fn deliver(&self, result: Result<T, TaskError>) -> Result<(), Result<T, TaskError>>;
+    /// The task has left its set: shows the result and wakes who waits for it.
+    fn release(&self);
 }
 
 /// Nobody waits.
 pub(super) struct Detached;
 
 impl<T> Sink<T> for Detached {
-    fn deliver(&self, result: Result<T, TaskError>) -> Delivered<T> {
-        Delivered::Unwanted(result)
+    fn deliver(&self, result: Result<T, TaskError>) -> Result<(), Result<T, TaskError>> {
+        Err(result)
     }
+
+    fn release(&self) {}
 }
 
 impl<T> Sink<T> for Arc<OutputCell<T>> {
-    fn deliver(&self, result: Result<T, TaskError>) -> Delivered<T> {
+    fn deliver(&self, result: Result<T, TaskError>) -> Result<(), Result<T, TaskError>> {
         let mut cell = self.0.lock();
         match std::mem::replace(&mut *cell, Cell::Closed) {
             Cell::Waiting(waker) => {
-                *cell = Cell::Full(result);
-                Delivered::Kept(waker)
+                *cell = Cell::Held(result, waker);
+                Ok(())
             }
-            Cell::Full(_) | Cell::Closed => Delivered::Unwanted(result),
+            Cell::Held(..) | Cell::Full(_) | Cell::Closed => Err(result),
         }
     }
-}
 
-/// Ends a task: hands its result over or drops it, lets its entry leave, and wakes who waits for it.
-pub(super) fn finish<T>(core: &Arc<Core>, index: u32, sink: &impl Sink<T>, result: Result<T, TaskError>, left: Left) {
-    match sink.deliver(result) {
-        Delivered::Kept(waker) => {
-            core.leave(index, left);
+    fn release(&self) {
+        let mut cell = self.0.lock();
+        let before = std::mem::replace(&mut *cell, Cell::Closed);
+        if let Cell::Held(result, waker) = before {
+            *cell = Cell::Full(result);
+            drop(cell);
             if let Some(waker) = waker {
                 wake(waker);
             }
         }
-        Delivered::Unwanted(result) => match (contain(|| drop(result)), left) {
-            (Err(message), Left::Completed) => {
-                core.leave(index, Left::Abnormal(Outcome::Panicked { message, in_drop: true }));
-            }
-            (_, left) => core.leave(index, left),
-        },
     }
+}
+
+/// Ends a task: hands its result over or drops it, lets its entry leave, and shows the result to who waits for it.
+pub(super) fn finish<T>(core: &Arc<Core>, index: u32, sink: &impl Sink<T>, result: Result<T, TaskError>, left: Left) {
+    let left = match (sink.deliver(result), left) {
+        (Ok(()), left) => left,
+        (Err(unwanted), left) => match (contain(|| drop(unwanted)), left) {
+            (Err(message), Left::Completed) => Left::Abnormal(Outcome::Panicked { message, in_drop: true }),
+            (_, left) => left,
+        },
+    };
+    core.leave(index, left);
+    sink.release();
 }
 
 impl<T> Task<T> {
@@ -127,7 +132,7 @@ impl<T> Task<T> {
     /// Whether the task has ended and its result is here or was taken.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        !matches!(*self.cell.0.lock(), Cell::Waiting(_))
+        !matches!(*self.cell.0.lock(), Cell::Waiting(_) | Cell::Held(..))
     }
 
     /// Lets the drop of the handle abort the task.
@@ -143,16 +148,16 @@ impl<T> Future for Task<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let waker = cx.waker().clone();
         let mut cell = self.cell.0.lock();
-        match std::mem::replace(&mut *cell, Cell::Closed) {
-            Cell::Full(result) => Poll::Ready(result),
-            Cell::Waiting(before) => {
-                *cell = Cell::Waiting(Some(waker));
-                drop(cell);
-                drop(before);
-                Poll::Pending
-            }
-            Cell::Closed => Poll::Pending,
-        }
+        let (now, before) = match std::mem::replace(&mut *cell, Cell::Closed) {
+            Cell::Full(result) => return Poll::Ready(result),
+            Cell::Closed => return Poll::Pending,
+            Cell::Waiting(before) => (Cell::Waiting(Some(waker)), before),
+            Cell::Held(result, before) => (Cell::Held(result, Some(waker)), before),
+        };
+        *cell = now;
+        drop(cell);
+        drop(before);
+        Poll::Pending
     }
 }
 

@@ -24,7 +24,9 @@ impl EndedThreads {
 
     /// Joins all. Under the lock, so that a second caller returns no earlier than the first.
     pub(super) fn join_all(&self) {
-        for thread in self.0.lock().drain(..) {
+        // A thread that ends others while it ends, in a waker, cannot wait for itself.
+        let own = std::thread::current().id();
+        for thread in self.0.lock().extract_if(.., |thread| thread.thread().id() != own) {
             join(thread);
         }
     }

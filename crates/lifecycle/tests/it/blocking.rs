@@ -49,6 +49,30 @@ fn a_queued_job_is_not_taken_while_grace_lasts() {
     });
 }
 
+/// Those behind it never started, and are not said to be in their destructors.
+#[test]
+fn one_blocking_destructor_is_told_from_those_that_wait_behind_it() {
+    on_busy_pool(|_| async {
+        let (tasks, (hold, _release)) = (TaskSet::new("set"), Hold::new());
+        let captured = BlocksInDrop(hold.clone());
+        drop(tasks.spawn_blocking("blocks", move |_| drop(captured)).unwrap());
+        for _ in 0..3 {
+            drop(tasks.spawn_blocking("plain", |_| ()).unwrap());
+        }
+        let report = tasks.terminate(&Shutdown::now()).await.unwrap();
+        let doing = |name: &str| -> Vec<_> {
+            let named = report.stragglers().filter(|found| found.item.name == name);
+            named.map(|found| found.item.outcome.clone()).collect()
+        };
+        // They are dropped in no particular order, so some may have gone before.
+        assert_eq!(doing("blocks"), [Outcome::Straggler { activity: Activity::Dropping }]);
+        assert!(doing("plain").iter().all(|how| *how == Outcome::Straggler { activity: Activity::Queued }));
+        hold.release();
+        tasks.ended().await;
+        assert_eq!(tasks.report().counts.never_started, 4);
+    });
+}
+
 #[test]
 fn an_aborted_queued_job_never_runs() {
     on_busy_pool(|busy| async move {

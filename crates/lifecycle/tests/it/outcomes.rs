@@ -26,6 +26,22 @@ fn an_abort_before_the_first_poll_drops_the_captures() {
 }
 
 #[test]
+fn a_handle_that_gives_its_result_belongs_to_a_task_that_has_left() {
+    on_both(|| async {
+        let tasks = TaskSet::new("set");
+        for _ in 0..5_000 {
+            let mut task = tasks.spawn_with_handle("short", async {}).unwrap();
+            // Polled without being woken, to see the result at its earliest.
+            while futures_util::poll!(&mut task).is_pending() {
+                tokio::task::yield_now().await;
+            }
+            assert!(tasks.is_empty());
+        }
+        assert_eq!(tasks.terminate(&long()).await.unwrap().counts.completed, 5_000);
+    });
+}
+
+#[test]
 fn every_end_is_counted_once() {
     on_both(|| async {
         let tasks = TaskSet::new("set");

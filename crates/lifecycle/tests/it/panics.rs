@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use landfall_lifecycle::{Outcome, PanicPolicy, Phase, Reason, Report, TaskError, TaskSet, TaskSetOptions, Terminate};
 
@@ -224,6 +225,27 @@ fn a_panic_may_terminate_the_set() {
         let report = tasks.terminate(&long()).await.unwrap();
         assert_eq!(report.reason, Reason::Failed("task \"panics\" panicked".into()));
         assert_eq!((report.counts.panicked, report.counts.drained), (1, 1));
+    });
+}
+
+#[test]
+fn a_panic_while_it_terminates_leaves_the_caller_s_instants_alone() {
+    on_both(|| async {
+        let mut options = TaskSetOptions::default();
+        options.on_panic = PanicPolicy::TerminateSet;
+        (options.grace, options.abort) = (Duration::ZERO, Duration::ZERO);
+        let tasks = TaskSet::with_options("set", options);
+        let stop = tasks.token();
+        let (panicked, has_panicked) = tokio::sync::oneshot::channel::<()>();
+        let panics = async move {
+            stop.cancelled().await;
+            let _told_when_dropped = panicked;
+            panic!("planned");
+        };
+        tasks.spawn("panics", panics).unwrap();
+        tasks.spawn("drains", async move { drop(has_panicked.await) }).unwrap();
+        let report = tasks.terminate(&long()).await.unwrap();
+        assert_eq!((report.counts.panicked, report.counts.drained, report.counts.aborted), (1, 1, 0));
     });
 }
 

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::process::Command;
+use std::sync::mpsc;
 
 use landfall_lifecycle::{Activity, Outcome, Shutdown, Stack, TaskKind, TaskSet, Terminate};
 
 use crate::harness::{
-    Alive, Guard, Hold, Watchdog, assert_clean, long, multi_thread, no_grace, on_both, until_blocking,
+    Alive, BlocksInDrop, Guard, Hold, Watchdog, assert_clean, long, multi_thread, no_grace, on_both, until_blocking,
 };
 
 thread_local! {
@@ -33,6 +34,51 @@ fn a_thread_gives_its_output_and_sees_the_token() {
         assert_eq!(report.counts.drained, 1);
         assert_eq!(thread.await.unwrap().as_deref(), Some("worker"));
     });
+}
+
+/// Starts a thread that gives `output` once nobody waits for it any more.
+fn spawn_detached<T: Send + 'static>(tasks: &TaskSet, output: T) {
+    let (detached, is_detached) = mpsc::channel::<()>();
+    let thread = tasks.spawn_thread("detached", move |_| {
+        // The sender goes unused when the handle has gone.
+        let _unsent = is_detached.recv();
+        output
+    });
+    drop(thread.unwrap());
+    drop(detached);
+}
+
+/// The threads of a tree are joined from one list: one that is still in its output's destructor must not be on it.
+#[test]
+fn a_thread_in_its_output_s_destructor_holds_up_nobody_else() {
+    let _watched = Watchdog::new();
+    let parent = TaskSet::new("parent");
+    let (idle, busy) = (parent.child("idle").unwrap(), parent.child("busy").unwrap());
+    let (hold, _release) = Hold::new();
+    let output = BlocksInDrop(hold.clone());
+    spawn_detached(&busy, output);
+    hold.wait_entered(1);
+    assert_clean(&idle.terminate_blocking(&Shutdown::now()).unwrap());
+    hold.release();
+    assert_clean(&parent.terminate_blocking(&long()).unwrap());
+}
+
+#[test]
+fn a_thread_s_output_may_terminate_a_child_set_when_it_is_dropped() {
+    struct Terminates(TaskSet);
+    impl Drop for Terminates {
+        fn drop(&mut self) {
+            assert_clean(&self.0.terminate_blocking(&long()).unwrap());
+        }
+    }
+    let _watched = Watchdog::new();
+    let parent = TaskSet::new("parent");
+    let child = Terminates(parent.child("child").unwrap());
+    spawn_detached(&parent, child);
+    let report = parent.terminate_blocking(&long()).unwrap();
+    assert_clean(&report);
+    // A thread that joined itself would have panicked in the destructor.
+    assert_eq!(report.counts.panicked, 0);
 }
 
 #[test]
