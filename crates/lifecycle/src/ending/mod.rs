@@ -2,23 +2,19 @@
 
 mod begun;
 mod owner;
+mod wait;
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Instant;
 
-use futures_util::future::select;
 use tokio::sync::Notify;
 
 use self::begun::{Begun, Stage};
 pub use self::owner::Owner;
 use crate::panics::{contain, wake_all};
-use crate::report::{GraceCut, Report};
+use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, Timekeeper, Watched};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex};
-use crate::terminate::SelfJoin;
 
 /// The cell that holds the end of one owner.
 ///
@@ -227,72 +223,6 @@ impl Ending {
         ending.log_if_unawaited(owner);
     }
 
-    /// Terminates `owner` and gives the report; see [`Terminate::terminate`](crate::Terminate::terminate).
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: a dropped wait loses nothing.
-    pub async fn terminate<O: Owner>(owner: Arc<O>, how: Shutdown) -> Result<Report, SelfJoin> {
-        if let Some(task) = owner.calling_task() {
-            return Err(SelfJoin { owner: owner.name().into_owned(), task });
-        }
-        let ending = owner.ending();
-        let _awaiting = Awaiting::new(&owner);
-        Self::begin(&owner, &how);
-        let force = how.forced();
-        let report = loop {
-            let changed = pin!(ending.changed.notified());
-            match ending.stand() {
-                Stand::Going => {}
-                Stand::Clockless => {
-                    // Without a thread to keep the time it is this task that must look at the clock.
-                    Self::advance(&owner, how.clock_now());
-                    yield_once().await;
-                    continue;
-                }
-                Stand::Overdue => break Self::report(&owner),
-                Stand::Over => {
-                    owner.settle();
-                    break Self::report(&owner);
-                }
-            }
-            if how.is_forced() {
-                Self::begin(&owner, &how);
-                changed.await;
-            } else {
-                select(changed, pin!(force.cancelled())).await;
-            }
-        };
-        for timekeeper in ending.timekeepers() {
-            timekeeper.settle().await;
-        }
-        ending.is_delivered.store(true, Ordering::Release);
-        Ok(report)
-    }
-
-    fn timekeepers(&self) -> Vec<Arc<Timekeeper>> {
-        match &*self.state.lock() {
-            State::Open => Vec::new(),
-            State::Begun(begun) => begun.timekeepers(),
-            State::Over(over) => over.timekeepers.clone(),
-        }
-    }
-
-    /// Waits until `owner` has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: dropping it forgets the wait and nothing else.
-    pub async fn ended<O: Owner>(owner: Arc<O>) {
-        loop {
-            let changed = owner.ending().changed.notified();
-            if owner.ending().is_over() {
-                return owner.settle();
-            }
-            changed.await;
-        }
-    }
-
     /// The report as it stands: the final one when nothing lives, else a fresh one.
     pub fn report<O: Owner>(owner: &Arc<O>) -> Report {
         loop {
@@ -326,15 +256,6 @@ impl Ending {
         Some(report)
     }
 
-    fn stand(&self) -> Stand {
-        match &*self.state.lock() {
-            State::Over(_) => Stand::Over,
-            State::Begun(begun) if begun.stage == Stage::Overdue => Stand::Overdue,
-            State::Begun(begun) if begun.grace_cut == Some(GraceCut::NoClockThread) => Stand::Clockless,
-            State::Begun(_) | State::Open => Stand::Going,
-        }
-    }
-
     fn log_if_unawaited<O: Owner>(&self, owner: &Arc<O>) {
         if self.awaiting.load(Ordering::Acquire) > 0 {
             return;
@@ -349,56 +270,9 @@ impl Ending {
     }
 }
 
-/// Where a caller stands.
-enum Stand {
-    Going,
-    Clockless,
-    Overdue,
-    Over,
-}
-
-impl Stand {
-    fn is_reported(&self) -> bool {
-        matches!(self, Self::Overdue | Self::Over)
-    }
-}
-
-/// Counts a caller while it waits. The last one that goes without its report leaves it to the log.
-struct Awaiting<'a, O: Owner>(&'a Arc<O>);
-
-impl<'a, O: Owner> Awaiting<'a, O> {
-    fn new(owner: &'a Arc<O>) -> Self {
-        owner.ending().awaiting.fetch_add(1, Ordering::AcqRel);
-        Self(owner)
-    }
-}
-
-impl<O: Owner> Drop for Awaiting<'_, O> {
-    fn drop(&mut self) {
-        let ending = self.0.ending();
-        let is_last = ending.awaiting.fetch_sub(1, Ordering::AcqRel) == 1;
-        if is_last && !ending.is_delivered.load(Ordering::Acquire) && ending.stand().is_reported() {
-            ending.log_if_unawaited(self.0);
-        }
-    }
-}
-
 /// Calls a user's code whose panic must not stop the ending half-way.
 fn tell(hook: impl FnOnce()) {
     if let Err(error) = contain(hook) {
         tracing::error!(error, "a hook of the owner panicked");
     }
-}
-
-/// Lets others run. Tokio's own defers its wake to the worker it is on, which [`block_on`](crate::block_on) holds.
-async fn yield_once() {
-    let mut has_yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut has_yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
