@@ -190,11 +190,12 @@ fn a_wait_that_is_dropped_after_the_end_leaves_the_report_to_the_log() {
     on_both(|| async {
         let name = format!("dropped-late-{:?}", tokio::runtime::Handle::current().runtime_flavor());
         let tasks = TaskSet::new(name.clone());
-        let stop = tasks.token();
-        tasks.spawn("heeds", async move { stop.cancelled().await }).unwrap();
+        let (let_go, held) = oneshot::channel::<()>();
+        tasks.spawn("held", async move { drop(held.await) }).unwrap();
         let how = long();
         let mut wait = tasks.terminate(&how);
         assert!(futures_util::poll!(&mut wait).is_pending());
+        drop(let_go);
         until(|| tasks.phase() == Phase::Terminated && tasks.ended().now_or_never().is_some()).await;
         drop(wait);
         log::wait_for(&name, "awaited by nobody");
