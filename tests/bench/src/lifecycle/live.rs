@@ -1,8 +1,8 @@
 //! How long `live()` of 100,000 tasks holds up a spawn.
 //!
-//! One thread spawns without a break and keeps its longest spawn, while another one calls `live()`. On a busy machine
-//! that longest spawn is mostly a thread that was not scheduled. So each round is measured once more with a second
-//! thread that copies as much, in the same steps, from a list of its own: what is more than that is the lock's.
+//! One thread spawns without a break and keeps its longest spawn, while another one calls `live()` once. On a busy
+//! machine that longest spawn is mostly a thread that was not scheduled. So each round is measured once more with a
+//! second thread that copies as much from a list of its own: what is more than that is the lock's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +18,6 @@ use super::tools::Flavour;
 use crate::contest::cells as pair;
 use crate::{Bound, Cell, Contender, Options, contest};
 
-/// How often the list is made in a round.
-const CALLS: usize = 3;
 /// After how many spawns the tasks that were spawned are run: tokio runs at most 61 before it polls us again.
 const SPAWNS_AT_ONCE: usize = 32;
 
@@ -44,7 +42,7 @@ pub(super) fn cells(options: &Options) -> Vec<Cell> {
             longest_spawn(&runtime, &set, move || assert!(copied(&copy).len() >= TASKS))
         }),
     ];
-    let series = contest(options.rounds_of_slow(), &mut contenders);
+    let series = contest(options.rounds, &mut contenders);
     drop(contenders);
     let report = runtime.block_on(set.terminate(&Shutdown::now())).expect("no task of the set waits for it");
     assert!(report.is_clean(), "{report}");
@@ -61,12 +59,12 @@ fn copied(of: &[TaskInfo]) -> Vec<TaskInfo> {
 }
 
 /// Milliseconds.
-fn longest_spawn(runtime: &Runtime, set: &TaskSet, beside: impl Fn() + Send + 'static) -> f64 {
+fn longest_spawn(runtime: &Runtime, set: &TaskSet, beside: impl FnOnce() + Send + 'static) -> f64 {
     let over = Arc::new(AtomicBool::new(false));
     let other = thread::spawn({
         let over = Arc::clone(&over);
         move || {
-            (0..CALLS).for_each(|_| beside());
+            beside();
             over.store(true, Ordering::Release);
         }
     });
