@@ -319,22 +319,33 @@ impl Core {
         }
     }
 
-    /// The live entries, copied a chunk at a time so that nobody waits for long.
-    pub(super) fn for_each_live(&self, mut see: impl FnMut(TaskId, TaskKind, &Entry, Duration)) {
-        const AT_ONCE: u32 = 1024;
+    /// The live entries of which each is given to `see`, with no lock held.
+    ///
+    /// They are copied a few at a time. In between the lock is free for as long as `see` takes: whoever waits for it
+    /// gets it while still spinning. With larger steps, or with `see` under the lock, a spawn that has gone to sleep
+    /// on the lock finds it taken again each time it wakes.
+    pub(super) fn for_each_live(&self, mut see: impl FnMut(TaskId, TaskKind, Entry, Duration)) {
+        const AT_ONCE: u32 = 64;
+        let mut copied = Vec::with_capacity(AT_ONCE as usize);
         let mut next = 0;
         loop {
             let now = self.ticks();
-            let inner = self.inner.lock();
-            let places = inner.registry.places();
-            if next >= places {
-                return;
+            {
+                let inner = self.inner.lock();
+                let places = inner.registry.places();
+                if next >= places {
+                    return;
+                }
+                let until = places.min(next.saturating_add(AT_ONCE));
+                copied.extend((next..until).filter_map(|index| inner.registry.get(index)).map(|seen| {
+                    let entry = Entry { name: seen.entry.name.clone(), place: seen.entry.place, waker: None };
+                    (seen.id, seen.kind, entry, seen.since.until(now))
+                }));
+                next = until;
             }
-            let until = places.min(next.saturating_add(AT_ONCE));
-            for seen in (next..until).filter_map(|index| inner.registry.get(index)) {
-                see(seen.id, seen.kind, seen.entry, seen.since.until(now));
+            for (id, kind, entry, age) in copied.drain(..) {
+                see(id, kind, entry, age);
             }
-            next = until;
         }
     }
 

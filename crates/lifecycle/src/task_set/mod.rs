@@ -160,7 +160,7 @@ impl TaskSet {
     pub fn live(&self) -> Vec<TaskInfo> {
         let mut live = Vec::new();
         self.core().for_each_live(|id, kind, entry, age| {
-            live.push(TaskInfo { id, name: entry.name.clone(), kind, place: entry.place.into(), age });
+            live.push(TaskInfo { id, name: entry.name, kind, place: entry.place.into(), age });
         });
         live
     }
