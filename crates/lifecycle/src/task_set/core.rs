@@ -13,7 +13,7 @@ use super::error::{ChildError, SpawnError};
 use super::history::{History, Left};
 use super::name::TaskName;
 use super::phase::{Phase, aborts_from};
-use super::registry::{Entry, Registry, TaskId, Ticks};
+use super::registry::{Entry, Gone, Registry, TaskId, Ticks};
 use super::threads::EndedThreads;
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
@@ -171,10 +171,10 @@ impl Core {
     pub(super) fn leave(self: &Arc<Self>, index: u32, left: Left) {
         let now = matches!(left, Left::Abnormal(_)).then(|| self.ticks());
         let mut inner = self.inner.lock();
-        if inner.registry.is_marked(index) {
+        let Some(Gone { kind, since, is_marked, entry }) = inner.registry.remove(index) else { return };
+        if is_marked {
             self.marked.fetch_sub(1, Ordering::Relaxed);
         }
-        let Some((kind, since, entry)) = inner.registry.remove(index) else { return };
         if !inner.dropping.is_empty() {
             inner.dropping.remove(&index);
         }
@@ -185,10 +185,8 @@ impl Core {
             Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
             Left::Abnormal(outcome) => {
-                let (name, place) = (entry.name.to_cow(), entry.place.into());
-                let task = TaskReport { name, kind, place, age: since.until(now.unwrap_or(since)), outcome };
-                panicked = matches!(task.outcome, Outcome::Panicked { .. }).then(|| task.clone());
-                inner.history.record(task, self.options.outcomes_max);
+                let age = since.until(now.unwrap_or(since));
+                panicked = self.record(&mut inner.history, kind, &entry, age, outcome);
             }
         }
         let is_over = inner.conclude();
@@ -199,6 +197,23 @@ impl Core {
             self.on_panic(&task);
         }
         self.finish_if(is_over);
+    }
+
+    /// Gives the report of a panic. Kept out of `leave`, which few tasks leave through here.
+    #[cold]
+    fn record(
+        &self,
+        history: &mut History,
+        kind: TaskKind,
+        entry: &Entry,
+        age: Duration,
+        outcome: Outcome,
+    ) -> Option<Box<TaskReport>> {
+        let (name, place) = (entry.name.to_cow(), entry.place.into());
+        let task = TaskReport { name, kind, place, age, outcome };
+        let panicked = matches!(task.outcome, Outcome::Panicked { .. }).then(|| Box::new(task.clone()));
+        history.record(task, self.options.outcomes_max);
+        panicked
     }
 
     fn on_panic(self: &Arc<Self>, task: &TaskReport) {
@@ -212,13 +227,20 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn finish_if(self: &Arc<Self>, is_over: bool) {
         if is_over {
-            self.phase.store(Phase::Terminated as u8, Ordering::Release);
-            Ending::finish(self);
-            if let Some(parent) = &self.parent {
-                parent.child_ended(self);
-            }
+            self.finish();
+        }
+    }
+
+    /// Kept out of `leave`, which runs for every task and comes here once.
+    #[cold]
+    fn finish(self: &Arc<Self>) {
+        self.phase.store(Phase::Terminated as u8, Ordering::Release);
+        Ending::finish(self);
+        if let Some(parent) = &self.parent {
+            parent.child_ended(self);
         }
     }
 
