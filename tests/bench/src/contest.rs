@@ -26,13 +26,18 @@ impl fmt::Debug for Contender<'_> {
     }
 }
 
-/// Measures every contender once a round. Each round begins with another one, so that none always follows the same.
+/// Measures every contender once a round, in an order that is drawn anew for each round: the one before leaves the
+/// allocator in its own state, and none shall always follow the same. The draws are the same in every run.
 pub fn contest(rounds: usize, contenders: &mut [Contender<'_>]) -> Vec<Series> {
     let mut series: Vec<Series> =
         contenders.iter().map(|contender| Series { of: contender.name, samples: Vec::new() }).collect();
+    let mut order: Vec<usize> = (0..contenders.len()).collect();
+    let mut draw = Draw(1);
     for round in 0..WARM_UP_ROUNDS + rounds {
-        for turn in 0..contenders.len() {
-            let at = (round + turn) % contenders.len();
+        for last in (1..order.len()).rev() {
+            order.swap(last, draw.below(last + 1));
+        }
+        for &at in &order {
             let sample = (contenders[at].measure)();
             if round >= WARM_UP_ROUNDS {
                 series[at].samples.push(sample);
@@ -40,6 +45,19 @@ pub fn contest(rounds: usize, contenders: &mut [Contender<'_>]) -> Vec<Series> {
         }
     }
     series
+}
+
+/// Numbers that look random (xorshift64); never seeded with 0.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        // The high half: the low bits of the first draws are poor.
+        ((self.0 >> 32) % end as u64) as usize
+    }
 }
 
 /// One cell for each bound: the first series is ours, the others are its peers in the order of the bounds.
@@ -59,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contenders_take_turns_and_none_always_begins() {
+    fn each_contender_has_one_turn_a_round_and_none_always_the_same() {
         let order = RefCell::new(String::new());
         let mut contenders = ["a", "b", "c"].map(|name| {
             let order = &order;
@@ -68,9 +86,15 @@ mod tests {
                 order.borrow().len() as f64
             })
         });
-        let series = contest(1, &mut contenders);
-        assert_eq!(*order.borrow(), "abcbcacab");
-        let kept: Vec<_> = series.iter().map(|series| (series.of, series.samples.clone())).collect();
-        assert_eq!(kept, [("a", vec![8.0]), ("b", vec![9.0]), ("c", vec![7.0])]);
+        let series = contest(20, &mut contenders);
+        drop(contenders);
+        let order = order.into_inner();
+        let mut rounds: Vec<&str> = (0..22).map(|round| &order[round * 3..][..3]).collect();
+        assert!(rounds.iter().all(|round| ["a", "b", "c"].iter().all(|name| round.contains(name))), "{order}");
+        rounds.sort_unstable();
+        rounds.dedup();
+        assert_eq!(rounds.len(), 6, "every order comes up: {order}");
+        // The rounds that warm up are not kept.
+        assert!(series.iter().all(|series| series.samples.len() == 20 && series.samples[0] > 6.0));
     }
 }
