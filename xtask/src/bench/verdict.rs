@@ -40,7 +40,7 @@ impl Verdict {
         let ratio = self.ratio.map(|[low, median, high]| format!("{median:.2} [{low:.2}..{high:.2}]"));
         let target = cell.bound.map(|bound| match bound {
             Bound::Ratio(max) => format!("ratio ≤ {max}"),
-            Bound::Excess(max) => format!("excess {:.3} ≤ {max} {unit}", self.excess.unwrap_or(f64::NAN)),
+            Bound::Excess(max) => format!("excess {:.2} ≤ {max} {unit}", self.excess.unwrap_or(f64::NAN)),
             Bound::Value(max) => format!("≤ {max} {unit}"),
         });
         let met = match self.met {
