@@ -5,6 +5,7 @@ mod core;
 mod end;
 mod error;
 mod history;
+mod live;
 mod name;
 mod options;
 mod owned;
