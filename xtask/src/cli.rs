@@ -1,6 +1,7 @@
 //! The command line: a table of verbs and their flags, and what is said about anything else.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,11 +11,14 @@ pub(crate) enum Command {
     Test,
     Tidy { bless: bool },
     LeakCheck { scenario: Option<String>, list: bool },
+    Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
 struct Verb {
     name: &'static str,
     about: &'static str,
+    /// What the word after the verb is called in the usage, for a verb that needs one.
+    operand: Option<&'static str>,
     flags: &'static [Flag],
 }
 
@@ -31,6 +35,7 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "ci",
         about: "the whole gate: what CI runs, step by step, with a table at the end",
+        operand: None,
         flags: &[
             Flag { name: "--step", value: Some("NAME"), about: "run this step only; may be given several times" },
             Flag { name: LIST, value: None, about: "list the steps" },
@@ -39,19 +44,31 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "test",
         about: "every test that needs nothing but Rust and a C compiler, and the examples",
+        operand: None,
         flags: &[],
     },
     Verb {
         name: "tidy",
         about: "the house rules that neither rustc nor clippy checks",
+        operand: None,
         flags: &[Flag { name: "--bless", value: None, about: "rewrite docs/api from the source" }],
     },
     Verb {
         name: "leak-check",
         about: "the scenario programs of landfall-tests, each in a process of its own",
+        operand: None,
         flags: &[
             Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
             Flag { name: LIST, value: None, about: "list the scenarios" },
+        ],
+    },
+    Verb {
+        name: "bench",
+        about: "a crate beside the tools that others offer for the same",
+        operand: Some("NAME"),
+        flags: &[
+            Flag { name: "--json", value: Some("FILE"), about: "keep every sample" },
+            Flag { name: "--check", value: None, about: "fail if a target is missed, or a planted slowdown is not" },
         ],
     },
 ];
@@ -71,6 +88,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     if rest.iter().any(|argument| is_help(argument)) {
         return Ok(Command::Help(usage_of(verb)));
     }
+    let (operand, rest) = operand(verb, rest)?;
     let given = flags(verb, rest)?;
     let has = |flag: &str| given.iter().any(|(name, _)| *name == flag);
     let values = |flag: &str| given.iter().filter(|(name, _)| *name == flag).map(|(_, value)| value.clone()).collect();
@@ -78,14 +96,25 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "ci" => Command::Ci { steps: values("--step"), list: has(LIST) },
         "test" => Command::Test,
         "tidy" => Command::Tidy { bless: has("--bless") },
+        "leak-check" => Command::LeakCheck { scenario: once("--scenario", values("--scenario"))?, list: has(LIST) },
         _ => {
-            let mut scenarios: Vec<String> = values("--scenario");
-            if scenarios.len() > 1 {
-                return Err("`--scenario` may be given once".to_owned());
-            }
-            Command::LeakCheck { scenario: scenarios.pop(), list: has(LIST) }
+            let json = once("--json", values("--json"))?.map(PathBuf::from);
+            Command::Bench { name: operand, json, check: has("--check") }
         }
     })
+}
+
+/// Takes the word that a verb needs, which comes before its flags.
+fn operand<'a>(verb: &Verb, arguments: &'a [String]) -> Result<(String, &'a [String]), String> {
+    match (verb.operand, arguments.split_first()) {
+        (None, _) => Ok((String::new(), arguments)),
+        (Some(_), Some((word, rest))) if !word.is_empty() && !word.starts_with('-') => Ok((word.clone(), rest)),
+        (Some(what), _) => Err(format!("`{0}` needs a name: `{0} {what}`", verb.name)),
+    }
+}
+
+fn once(flag: &str, mut values: Vec<String>) -> Result<Option<String>, String> {
+    if values.len() > 1 { Err(format!("`{flag}` may be given once")) } else { Ok(values.pop()) }
 }
 
 fn flags(verb: &Verb, arguments: &[String]) -> Result<Vec<(&'static str, String)>, String> {
@@ -138,7 +167,8 @@ fn usage() -> String {
 
 fn usage_of(verb: &Verb) -> String {
     let brackets = if verb.flags.is_empty() { "" } else { " [FLAGS]" };
-    let mut text = format!("Usage: cargo xtask {}{brackets}\n\nRuns {}.", verb.name, verb.about);
+    let operand = verb.operand.map(|operand| format!(" {operand}")).unwrap_or_default();
+    let mut text = format!("Usage: cargo xtask {}{operand}{brackets}\n\nRuns {}.", verb.name, verb.about);
     if !verb.flags.is_empty() {
         text.push_str("\n\nFlags:");
     }
@@ -178,11 +208,19 @@ mod tests {
             parsed("leak-check --scenario relay"),
             Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
         );
+        assert_eq!(
+            parsed("bench lifecycle --check --json=f.json"),
+            Ok(Command::Bench { name: "lifecycle".to_owned(), json: Some("f.json".into()), check: true })
+        );
     }
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("bench", &["`bench`", "ci, test, tidy, leak-check"]);
+        refused("fix", &["`fix`", "ci, test, tidy, leak-check, bench"]);
+        refused("bench", &["`bench NAME`"]);
+        refused("bench --check lifecycle", &["`bench NAME`"]);
+        refused("bench lifecycle pool", &["`bench`", "`pool`"]);
+        refused("bench lifecycle --json a --json b", &["once"]);
         refused("tidy --fix", &["`--fix`", "--bless"]);
         refused("tidy --bless=yes", &["`--bless`", "`yes`"]);
         refused("test lifecycle", &["`test`", "`lifecycle`"]);

@@ -1,6 +1,7 @@
-//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy` and `leak-check`.
+//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `leak-check` and `bench`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cargo;
 mod child;
 mod ci;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Tidy { bless } => tidy::run(bless),
         Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
+        Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,

@@ -8,10 +8,13 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{cargo, roster};
 
-/// Builds every program of the workspace but xtask: a scenario or a test may start an application, which it finds
-/// beside itself.
+/// Builds every program of the workspace but xtask's and the benches: a scenario or a test may start an application,
+/// which it finds beside itself.
 pub(crate) fn build_all(workspace: &Workspace) -> Result<Vec<(String, PathBuf)>, String> {
     let mut command = cargo::cargo(&["build", "--workspace", "--exclude", roster::XTASK, "--bins"]);
+    if workspace.package(roster::BENCH).is_some() {
+        command.args(["--exclude", roster::BENCH]);
+    }
     build(command.current_dir(&workspace.root), "bin")
 }
 

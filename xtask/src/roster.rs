@@ -19,6 +19,8 @@ pub(crate) enum Role {
     Application,
     /// Scenario programs and the tests that need more than one crate: may use everything but xtask.
     Tests,
+    /// Measures the libraries beside their peers, which nothing else may pull in.
+    Bench,
     /// Uses nothing of ours: it starts programs and reads what they print.
     Xtask,
 }
@@ -48,6 +50,7 @@ const HEAVY: &[&str] = &[
 
 pub(crate) const XTASK: &str = "landfall-xtask";
 pub(crate) const TESTS: &str = "landfall-tests";
+pub(crate) const BENCH: &str = "landfall-bench";
 
 /// Every package there may be.
 pub(crate) const MEMBERS: &[Member] = &[
@@ -57,6 +60,8 @@ pub(crate) const MEMBERS: &[Member] = &[
     library("landfall-stub", "crates/stub", &["landfall-lifecycle"], None),
     library("landfall-diesel-adapter", "crates/diesel-adapter", &["landfall-lifecycle", "landfall-pool"], None),
     Member { name: "landfall-demo", dir: "crates/demo", role: Role::Application },
+    // Before the package around it: a file belongs to the first whose directory it lies in.
+    Member { name: BENCH, dir: "tests/bench", role: Role::Bench },
     Member { name: TESTS, dir: "tests", role: Role::Tests },
     Member { name: XTASK, dir: "xtask", role: Role::Xtask },
 ];
@@ -84,7 +89,7 @@ impl Member {
     pub(crate) fn may_use(&self, other: &Member) -> bool {
         match (&self.role, &other.role) {
             (Role::Library { may_use, .. }, _) => may_use.contains(&other.name),
-            (Role::Application, other) => matches!(other, Role::Library { .. }),
+            (Role::Application | Role::Bench, other) => matches!(other, Role::Library { .. }),
             (Role::Tests, other) => matches!(other, Role::Library { .. } | Role::Application),
             (Role::Xtask, _) => false,
         }
@@ -110,6 +115,8 @@ mod tests {
         assert!(may("landfall-diesel-adapter", "landfall-pool"));
         assert!(may("landfall-demo", "landfall-stub"));
         assert!(may("landfall-tests", "landfall-demo"));
+        assert!(may(BENCH, "landfall-pool"));
+        assert!(!may(BENCH, "landfall-demo") && !may(TESTS, BENCH));
         assert!(!may("landfall-lifecycle", "landfall-pool"));
         assert!(!may("landfall-supervise", "landfall-pool"));
         assert!(!may("landfall-pool", "landfall-tests"));
@@ -123,6 +130,7 @@ mod tests {
         let owner = |path| owner_of(path).map(|member| member.name);
         assert_eq!(owner("crates/pool/src/lib.rs"), Some("landfall-pool"));
         assert_eq!(owner("tests/src/bin/scenario-relay.rs"), Some(TESTS));
+        assert_eq!(owner("tests/bench/src/lib.rs"), Some(BENCH));
         assert_eq!(owner("crates/poolside/src/lib.rs"), None);
     }
 }

@@ -11,7 +11,7 @@ fn help_is_printed_and_is_no_error() {
     let output = xtask(&["--help"]);
     assert!(output.status.success());
     let text = String::from_utf8_lossy(&output.stdout);
-    for verb in ["ci", "test", "tidy", "leak-check"] {
+    for verb in ["ci", "test", "tidy", "leak-check", "bench"] {
         assert!(text.contains(verb), "{text}");
     }
 }
@@ -19,7 +19,8 @@ fn help_is_printed_and_is_no_error() {
 #[test]
 fn what_is_unknown_is_refused_on_standard_error() {
     for (arguments, says) in [
-        (["bench", "claim"], "there is no verb `bench`"),
+        (["measure", "claim"], "there is no verb `measure`"),
+        (["bench", "nonesuch"], "there is no bench `nonesuch`"),
         (["ci", "--steps"], "does not know `--steps`"),
         (["ci", "--step=lint"], "there is no step `lint`"),
         (["leak-check", "--scenario=nonesuch"], "there is no scenario `nonesuch`"),

@@ -14,7 +14,7 @@ use super::error::{ChildError, SpawnError};
 use super::history::{History, Left};
 use super::name::TaskName;
 use super::phase::{Phase, aborts_from};
-use super::registry::{Entry, Registry, TaskId, Ticks};
+use super::registry::{Entry, Gone, Registry, TaskId, Ticks};
 use super::threads::EndedThreads;
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
@@ -185,10 +185,10 @@ impl Core {
             self.ended_threads.push(thread);
             inner = self.inner.lock();
         }
-        if inner.registry.is_marked(index) {
+        let Some(Gone { kind, since, is_marked, entry }) = inner.registry.remove(index) else { return };
+        if is_marked {
             self.marked.fetch_sub(1, Ordering::Relaxed);
         }
-        let Some((kind, since, entry)) = inner.registry.remove(index) else { return };
         if !inner.taken.is_empty() {
             inner.taken.remove(&index);
         }
@@ -199,10 +199,8 @@ impl Core {
             Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
             Left::Abnormal(outcome) => {
-                let (name, place) = (entry.name.to_cow(), entry.place.into());
-                let task = TaskReport { name, kind, place, age: since.until(now.unwrap_or(since)), outcome };
-                panicked = matches!(task.outcome, Outcome::Panicked { .. }).then(|| task.clone());
-                inner.history.record(task, self.options.outcomes_max);
+                let age = since.until(now.unwrap_or(since));
+                panicked = self.record(&mut inner.history, kind, &entry, age, outcome);
             }
         }
         let is_over = self.conclude(&mut inner);
@@ -213,6 +211,23 @@ impl Core {
             self.on_panic(&task);
         }
         self.finish_if(is_over);
+    }
+
+    /// Gives the report of a panic. Kept out of `leave`, which few tasks leave through here.
+    #[cold]
+    fn record(
+        &self,
+        history: &mut History,
+        kind: TaskKind,
+        entry: &Entry,
+        age: Duration,
+        outcome: Outcome,
+    ) -> Option<Box<TaskReport>> {
+        let (name, place) = (entry.name.to_cow(), entry.place.into());
+        let task = TaskReport { name, kind, place, age, outcome };
+        let panicked = matches!(task.outcome, Outcome::Panicked { .. }).then(|| Box::new(task.clone()));
+        history.record(task, self.options.outcomes_max);
+        panicked
     }
 
     fn on_panic(self: &Arc<Self>, task: &TaskReport) {
@@ -239,12 +254,19 @@ impl Core {
         is_over
     }
 
+    #[inline]
     pub(super) fn finish_if(self: &Arc<Self>, is_over: bool) {
         if is_over {
-            Ending::finish(self);
-            if let Some(parent) = &self.parent {
-                parent.child_ended(self);
-            }
+            self.finish();
+        }
+    }
+
+    /// Kept out of `leave`, which runs for every task and comes here once.
+    #[cold]
+    fn finish(self: &Arc<Self>) {
+        Ending::finish(self);
+        if let Some(parent) = &self.parent {
+            parent.child_ended(self);
         }
     }
 
@@ -343,39 +365,6 @@ impl Core {
     pub(super) fn add_thread(&self, index: u32, handle: JoinHandle<()>) {
         self.inner.lock().threads.insert(index, handle);
         self.ended_threads.join_gone();
-    }
-
-    /// The live entries, copied a chunk at a time so that nobody waits for long.
-    pub(super) fn for_each_live(&self, mut see: impl FnMut(TaskId, TaskKind, &Entry, Duration)) {
-        const AT_ONCE: u32 = 1024;
-        let mut next = 0;
-        loop {
-            let now = self.ticks();
-            let inner = self.inner.lock();
-            let places = inner.registry.places();
-            if next >= places {
-                return;
-            }
-            let until = places.min(next.saturating_add(AT_ONCE));
-            for seen in (next..until).filter_map(|index| inner.registry.get(index)) {
-                see(seen.id, seen.kind, seen.entry, seen.since.until(now));
-            }
-            next = until;
-        }
-    }
-
-    /// The names of some of the live entries, of child sets too, at most `names_max`.
-    pub(super) fn names_of_live(&self, names_max: usize) -> Vec<String> {
-        let (mut names, children) = {
-            let inner = self.inner.lock();
-            let names: Vec<_> = inner.registry.iter().take(names_max).map(|seen| seen.entry.name.to_string()).collect();
-            (names, inner.children.to_vec())
-        };
-        for child in children {
-            let left = names_max - names.len();
-            names.extend(child.names_of_live(left));
-        }
-        names
     }
 }
 

@@ -6,6 +6,7 @@ mod core;
 mod end;
 mod error;
 mod history;
+mod live;
 mod name;
 mod options;
 mod owned;
@@ -161,7 +162,7 @@ impl TaskSet {
     pub fn live(&self) -> Vec<TaskInfo> {
         let mut live = Vec::new();
         self.core().for_each_live(|id, kind, entry, age| {
-            live.push(TaskInfo { id, name: entry.name.clone(), kind, place: entry.place.into(), age });
+            live.push(TaskInfo { id, name: entry.name, kind, place: entry.place.into(), age });
         });
         live
     }

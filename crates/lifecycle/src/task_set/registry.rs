@@ -104,13 +104,22 @@ impl Tag {
     }
 }
 
-/// An entry that left, or one that is looked at.
+/// An entry that is looked at.
 #[derive(Debug)]
 pub(super) struct Seen<'a> {
     pub(super) id: TaskId,
     pub(super) kind: TaskKind,
     pub(super) since: Ticks,
     pub(super) entry: &'a Entry,
+}
+
+/// An entry that left.
+#[derive(Debug)]
+pub(super) struct Gone {
+    pub(super) kind: TaskKind,
+    pub(super) since: Ticks,
+    pub(super) is_marked: bool,
+    pub(super) entry: Entry,
 }
 
 #[derive(Debug, Default)]
@@ -147,17 +156,17 @@ impl Registry {
         Some(TaskId { index, generation })
     }
 
-    pub(super) fn remove(&mut self, index: u32) -> Option<(TaskKind, Ticks, Entry)> {
+    pub(super) fn remove(&mut self, index: u32) -> Option<Gone> {
         let next = self.vacant;
         let slot = self.slot_mut(index)?;
         if matches!(slot.body, Body::Vacant { .. }) {
             return None;
         }
         let Body::Taken(entry) = std::mem::replace(&mut slot.body, Body::Vacant { next }) else { return None };
-        let (kind, since) = (slot.tag.kind(), slot.since);
+        let gone = Gone { kind: slot.tag.kind(), since: slot.since, is_marked: slot.tag.is_marked(), entry };
         self.vacant = Some(index);
         self.len -= 1;
-        Some((kind, since, entry))
+        Some(gone)
     }
 
     pub(super) fn get(&self, index: u32) -> Option<Seen<'_>> {
@@ -252,7 +261,7 @@ mod tests {
     fn a_reused_place_has_another_id() {
         let mut registry = Registry::default();
         let first = registry.insert(TaskKind::Task, Ticks(0), entry("first")).unwrap();
-        assert_eq!(registry.remove(first.index).unwrap().2.name.as_str(), "first");
+        assert_eq!(registry.remove(first.index).unwrap().entry.name.as_str(), "first");
         let second = registry.insert(TaskKind::Blocking, Ticks(3), entry("second")).unwrap();
         assert_eq!(first.index, second.index);
         assert_ne!(first, second);

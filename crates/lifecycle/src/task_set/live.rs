@@ -1,0 +1,53 @@
+//! Looking at the live entries of a set while it runs.
+
+use std::time::Duration;
+
+use super::core::Core;
+use super::registry::{Entry, TaskId};
+use crate::report::TaskKind;
+
+impl Core {
+    /// Gives each live entry to `see`, with no lock held.
+    ///
+    /// They are copied a few at a time. In between the lock is free for as long as `see` takes: whoever waits for it
+    /// gets it while still spinning. With larger steps, or with `see` under the lock, a spawn that has gone to sleep
+    /// on the lock finds it taken again each time it wakes.
+    pub(super) fn for_each_live(&self, mut see: impl FnMut(TaskId, TaskKind, Entry, Duration)) {
+        const AT_ONCE: u32 = 64;
+        let mut copied = Vec::with_capacity(AT_ONCE as usize);
+        let mut next = 0;
+        loop {
+            let now = self.ticks();
+            {
+                let inner = self.inner.lock();
+                let places = inner.registry.places();
+                if next >= places {
+                    return;
+                }
+                let until = places.min(next.saturating_add(AT_ONCE));
+                copied.extend((next..until).filter_map(|index| inner.registry.get(index)).map(|seen| {
+                    let entry = Entry { name: seen.entry.name.clone(), place: seen.entry.place, waker: None };
+                    (seen.id, seen.kind, entry, seen.since.until(now))
+                }));
+                next = until;
+            }
+            for (id, kind, entry, age) in copied.drain(..) {
+                see(id, kind, entry, age);
+            }
+        }
+    }
+
+    /// The names of some of the live entries, of child sets too, at most `names_max`.
+    pub(super) fn names_of_live(&self, names_max: usize) -> Vec<String> {
+        let (mut names, children) = {
+            let inner = self.inner.lock();
+            let names: Vec<_> = inner.registry.iter().take(names_max).map(|seen| seen.entry.name.to_string()).collect();
+            (names, inner.children.to_vec())
+        };
+        for child in children {
+            let left = names_max - names.len();
+            names.extend(child.names_of_live(left));
+        }
+        names
+    }
+}

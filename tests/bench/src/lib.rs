@@ -1,0 +1,16 @@
+//! Programs `bench-..`: our crates beside the tools that others offer for the same. `cargo xtask bench` starts them,
+//! judges their figures and shows them.
+//!
+//! All that is compared is measured in one process, in rounds: each round measures every contender once, so that what
+//! else the machine does falls on all of them alike.
+#![forbid(unsafe_code)]
+
+mod cell;
+mod contest;
+mod options;
+
+pub mod lifecycle;
+
+pub use cell::{Bound, Cell, Series};
+pub use contest::{Contender, contest};
+pub use options::{Options, Plant};
