@@ -269,6 +269,10 @@ impl Terminate for Server {
         self.stack.ended()
     }
 
+    fn report(&self) -> Option<Report> {
+        Terminate::report(&self.stack)
+    }
+
     fn calling_task(&self) -> Option<String> {
         self.stack.calling_task()
     }

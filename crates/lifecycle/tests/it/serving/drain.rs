@@ -54,6 +54,14 @@ fn a_client_that_comes_after_the_begin_is_not_served() {
 }
 
 #[tokio::test]
+async fn a_report_before_the_end_is_the_server_s() {
+    let server = App::new().start().await;
+    let report = Terminate::report(&server).unwrap();
+    assert_eq!(report.name, Terminate::name(&server));
+    assert!(end(&server).await.is_clean());
+}
+
+#[tokio::test]
 async fn a_token_of_the_user_s_ends_the_serving_and_begins_no_termination() {
     let app = App::new();
     let mut options = ServeOptions::default();
