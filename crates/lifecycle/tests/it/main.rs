@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod blocking;
+#[cfg(feature = "testing")]
+mod cancel;
 #[cfg(feature = "test-clock")]
 mod clock;
 mod closing;
