@@ -7,6 +7,8 @@ mod cancel;
 #[cfg(feature = "test-clock")]
 mod clock;
 mod closing;
+#[cfg(feature = "testing")]
+mod contract;
 mod drain;
 mod dropped;
 mod harness;
