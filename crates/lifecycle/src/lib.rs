@@ -47,6 +47,8 @@ mod stack;
 mod sync;
 mod task_set;
 mod terminate;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use ending::{Ending, Owner};
 pub use report::{Activity, Counts, Found, GraceCut, Outcome, Place, Remnant, Report, TaskKind, TaskReport, Unclean};

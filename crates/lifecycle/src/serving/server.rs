@@ -22,7 +22,7 @@ use super::connection::{Connections, connector};
 use super::protocol::Protocol;
 use super::slots::Slots;
 use crate::panics::contain;
-use crate::{Report, SelfJoin, Shutdown, SpawnError, Stack, TaskName, TaskSet, TaskSetOptions, Terminate};
+use crate::{Reason, Report, SelfJoin, Shutdown, SpawnError, Stack, TaskName, TaskSet, TaskSetOptions, Terminate};
 
 /// An HTTP server, HTTP/1 and HTTP/2 on one port, whose every task, socket and request has ended when its
 /// [`terminate`](Terminate::terminate) returns.
@@ -98,6 +98,8 @@ use crate::{Report, SelfJoin, Shutdown, SpawnError, Stack, TaskName, TaskSet, Ta
 #[derive(Clone, Debug)]
 pub struct Server {
     stack: Stack,
+    /// The accept loop's.
+    accept: TaskSet,
     name: TaskName,
     local_addr: SocketAddr,
     token: CancellationToken,
@@ -206,7 +208,7 @@ impl Server {
         started.map_err(|source| StartError::Spawn { source })?;
         info!("server started");
         drop(span);
-        Ok(Self { stack, name, local_addr, token, slots })
+        Ok(Self { stack, accept, name, local_addr, token, slots })
     }
 
     /// The address that the server listens on, with the port that the system chose if it was asked to.
@@ -234,7 +236,13 @@ impl Server {
     ///
     /// [`SelfJoin`] when a task of this server calls.
     pub fn terminate_blocking(&self, how: &Shutdown) -> Result<Report, SelfJoin> {
-        self.stack.terminate_blocking(how)
+        crate::block_on::block_on(self.terminate(how))
+    }
+
+    /// Stops accepting, at once: the stack's driver is a thread that takes a moment to begin, and meanwhile connections
+    /// would still be let in.
+    fn stop_accepting(&self, how: &Shutdown) {
+        self.accept.begin_terminate(&how.clone().because(Reason::ParentTerminating).below());
     }
 }
 
@@ -244,15 +252,25 @@ impl Terminate for Server {
     }
 
     fn begin_terminate(&self, how: &Shutdown) {
+        self.stop_accepting(how);
         self.stack.begin_terminate(how);
     }
 
     fn terminate<'a>(&'a self, how: &'a Shutdown) -> BoxFuture<'a, Result<Report, SelfJoin>> {
-        self.stack.terminate(how)
+        Box::pin(async move {
+            if self.stack.calling_task().is_none() {
+                self.stop_accepting(how);
+            }
+            self.stack.terminate(how).await
+        })
     }
 
     fn ended(&self) -> BoxFuture<'_, ()> {
         self.stack.ended()
+    }
+
+    fn report(&self) -> Option<Report> {
+        Terminate::report(&self.stack)
     }
 
     fn calling_task(&self) -> Option<String> {

@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod blocking;
+#[cfg(feature = "testing")]
+mod cancel;
 #[cfg(feature = "test-clock")]
 mod clock;
 mod closing;
+#[cfg(feature = "testing")]
+mod contract;
 mod drain;
 mod dropped;
 mod harness;

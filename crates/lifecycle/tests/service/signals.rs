@@ -18,6 +18,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
     ("nobody reads", nobody_reads),
     ("absurd times", absurd_times),
     ("plain signals", plain_signals),
+    #[cfg(feature = "testing")]
+    ("cut signals", cut_signals),
 ];
 
 fn two_components() -> ExitCode {
@@ -162,4 +164,37 @@ fn every_value_receives_every_signal() {
     let mut child = Child::start("plain signals");
     child.expect("listening").signal("TERM").expect("received").signal("INT").expect("dropped");
     child.end().check(0, &[]);
+}
+
+#[cfg(feature = "testing")]
+fn cut_signals() -> ExitCode {
+    use landfall_lifecycle::testing::cancel_at_every_poll_on;
+
+    let waits = async |signals: &mut Signals| {
+        say("waits");
+        signals.recv().await
+    };
+    let received_by_the_next_call = async |mut signals: Signals, cut: landfall_lifecycle::testing::Cut| {
+        if cut.polls == 0 {
+            say("waits");
+        }
+        if !cut.completed {
+            assert_eq!(signals.recv().await, Signal::TERMINATE);
+        }
+    };
+    let cuts = cancel_at_every_poll_on(async || Signals::new().unwrap(), waits).check(received_by_the_next_call);
+    let cuts = Builder::new_current_thread().enable_all().build().unwrap().block_on(cuts);
+    say(&cuts.to_string());
+    ExitCode::SUCCESS
+}
+
+#[cfg(feature = "testing")]
+#[test]
+fn a_signal_is_received_though_the_wait_was_dropped_at_any_poll() {
+    let mut child = Child::start("cut signals");
+    for _ in 0..3 {
+        child.expect("waits").signal("TERM");
+    }
+    child.expect("cut points: 1, runs: 3");
+    assert_eq!(child.end().code, Some(0));
 }

@@ -88,6 +88,8 @@ where
         loop {
             match self.next_event().await {
                 Event::Stop => return,
+                // It came in the poll that did not see the stop yet; it ends as those in the backlog do.
+                Event::Accepted(..) if self.stop.is_cancelled() => return,
                 Event::Accepted(stream, peer) => {
                     self.accepted();
                     (self.connect)(stream, peer, self.slots.take());

@@ -1,5 +1,6 @@
 //! How a server ends.
 
+use std::io::Write;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::{Client, is_refused};
 use super::faults::from_fn;
 use super::{App, abnormal, end, in_time, outcomes};
+use crate::harness::on_both;
 
 #[tokio::test]
 async fn a_request_in_flight_is_answered_while_new_clients_are_refused() {
@@ -32,6 +34,31 @@ async fn a_request_in_flight_is_answered_while_new_clients_are_refused() {
     let report = end(&server).await;
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(server.connections(), 0);
+}
+
+/// At once, on the thread that began: no other thread need have done anything yet.
+#[test]
+fn a_client_that_comes_after_the_begin_is_not_served() {
+    on_both(|| async {
+        for _ in 0..20 {
+            let app = App::new();
+            let server = app.start().await;
+            server.begin_terminate(&in_time());
+            let client = std::net::TcpStream::connect(server.local_addr());
+            let _asks =
+                client.map(|mut client| client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").map(|()| client));
+            server.ended().await;
+            assert_eq!(app.begun.available_permits(), 0);
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_report_before_the_end_is_the_server_s() {
+    let server = App::new().start().await;
+    let report = Terminate::report(&server).unwrap();
+    assert_eq!(report.name, Terminate::name(&server));
+    assert!(end(&server).await.is_clean());
 }
 
 #[tokio::test]

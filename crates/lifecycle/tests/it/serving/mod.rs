@@ -90,6 +90,34 @@ impl tower_service::Service<Request<Incoming>> for App {
     }
 }
 
+/// A server that holds a guard for as long as anything of it lives.
+#[cfg(feature = "testing")]
+pub(crate) fn guarded_server(guard: crate::harness::Guard) -> Server {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let listener = TcpListener::from_std(listener).unwrap();
+    Server::start("http", listener, Guarded(Arc::new(guard)), ServeOptions::default()).unwrap()
+}
+
+#[cfg(feature = "testing")]
+#[derive(Clone)]
+struct Guarded(#[expect(dead_code, reason = "held, not read")] Arc<crate::harness::Guard>);
+
+#[cfg(feature = "testing")]
+impl tower_service::Service<Request<Incoming>> for Guarded {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Incoming>) -> Self::Future {
+        std::future::ready(Ok(Response::default()))
+    }
+}
+
 /// Far longer than any test may take: what ends by it is a failure.
 fn in_time() -> Shutdown {
     Shutdown::within(Duration::from_secs(60), Duration::from_secs(61))
