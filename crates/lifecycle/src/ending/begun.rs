@@ -12,6 +12,9 @@ const JOIN_WITHIN: Duration = Duration::from_millis(700);
 /// How much earlier an owner reports than the owner above it, which would else make its report at the same moment and
 /// miss this one's.
 const REPORT_BEFORE: Duration = Duration::from_millis(25);
+/// How many shutdowns keep the instants of one owner: each is a thread while it does. When further ones come with ever
+/// earlier instants, the oldest is let go; its instants hold, but its force is not heard any more.
+const SHUTDOWNS_MAX: usize = 4;
 /// Below this depth they all report at once, so that something is left of the time to join.
 const DEPTH_MAX: u32 = 12;
 
@@ -81,6 +84,15 @@ impl Begun {
         self.grace_cut = Some(GraceCut::NoClockThread);
     }
 
+    pub(super) fn add_watch(&mut self, timekeeper: Arc<Timekeeper>, id: WatchId) {
+        self.watches.push((timekeeper, id));
+        if self.watches.len() > SHUTDOWNS_MAX {
+            // Any watch will do: what it is told is when the earliest instant of all is due.
+            let (timekeeper, id) = self.watches.remove(0);
+            timekeeper.unwatch(id);
+        }
+    }
+
     /// Lets the timekeepers forget the owner.
     pub(super) fn unwatch(&self) {
         for (timekeeper, id) in &self.watches {
@@ -120,6 +132,24 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ending::{Owner, State};
+    use crate::{TaskSet, Terminate};
+
+    #[test]
+    fn ever_earlier_instants_do_not_keep_ever_more_threads() {
+        let tasks = TaskSet::new("set");
+        let held = tasks.track("held", std::future::pending::<()>()).unwrap();
+        for sooner in 0..3 * SHUTDOWNS_MAX as u64 {
+            let until = Duration::from_secs(3_600 - sooner);
+            tasks.begin_terminate(&Shutdown::within(until, until));
+        }
+        match &*tasks.core().ending().state.lock() {
+            State::Begun(begun) => assert_eq!(begun.watches.len(), SHUTDOWNS_MAX),
+            other => panic!("it has begun and not ended: {other:?}"),
+        }
+        drop(held);
+        assert!(tasks.terminate_blocking(&Shutdown::now()).unwrap().is_clean());
+    }
 
     fn report_due(how: &Shutdown) -> Instant {
         Begun { stage: Stage::AbortingAll, ..Begun::new(how) }.due()

@@ -169,7 +169,7 @@ impl Ending {
             return;
         };
         match &mut *owner.ending().state.lock() {
-            State::Begun(begun) => return begun.watches.push((Arc::clone(timekeeper), id)),
+            State::Begun(begun) => return begun.add_watch(Arc::clone(timekeeper), id),
             // It has ended meanwhile; the thread is there all the same.
             State::Over(over) => over.timekeepers.push(Arc::clone(timekeeper)),
             State::Open => {}

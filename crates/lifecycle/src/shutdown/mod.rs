@@ -120,7 +120,8 @@ impl Shutdown {
     /// second signal. Idempotent.
     ///
     /// A shutdown that joined a termination begun by another one, and whose instants are later than that one's, is heard
-    /// while somebody awaits `terminate` with it, not after a mere `begin_terminate`.
+    /// while somebody awaits `terminate` with it, not after a mere `begin_terminate`. Of shutdowns that came with ever
+    /// earlier instants, the latest four are heard.
     pub fn force(&self) {
         self.timekeeper.force();
     }
