@@ -95,6 +95,20 @@ pub struct Counts {
     pub stragglers: u64,
 }
 
+impl Counts {
+    /// Counts one that did not end by itself.
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        let count = match outcome {
+            Outcome::Aborted => &mut self.aborted,
+            Outcome::NeverStarted => &mut self.never_started,
+            Outcome::RuntimeGone => &mut self.runtime_gone,
+            Outcome::Panicked { .. } => &mut self.panicked,
+            Outcome::Straggler { .. } => &mut self.stragglers,
+        };
+        *count = count.saturating_add(1);
+    }
+}
+
 impl Report {
     /// The report of an owner that ended at once and left nothing; what else it has to tell is added to it.
     ///
@@ -123,14 +137,7 @@ impl Report {
 
     /// Adds an entry that did not end by itself, and counts it.
     pub fn with_task(mut self, task: TaskReport) -> Self {
-        let count = match task.outcome {
-            Outcome::Aborted => &mut self.counts.aborted,
-            Outcome::NeverStarted => &mut self.counts.never_started,
-            Outcome::RuntimeGone => &mut self.counts.runtime_gone,
-            Outcome::Panicked { .. } => &mut self.counts.panicked,
-            Outcome::Straggler { .. } => &mut self.counts.stragglers,
-        };
-        *count = count.saturating_add(1);
+        self.counts.add(&task.outcome);
         self.tasks.push(task);
         self
     }

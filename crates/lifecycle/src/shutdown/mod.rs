@@ -160,16 +160,14 @@ impl Shutdown {
     ///
     /// Cancel safe: dropping it forgets the wait and nothing else.
     pub fn abort_reached(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (timekeeper, grace, abort) = (Arc::clone(&self.timekeeper), self.grace, self.abort);
+        let how = self.clone();
         async move {
-            let forced = timekeeper.forced();
-            let sleep = SleepUntil::new(Arc::clone(&timekeeper), abort);
+            let forced = how.forced();
             // Force moves the abort instant, so it is looked at before the old instant.
-            if let Either::Right(_) = select(pin!(forced.cancelled()), sleep).await {
+            if let Either::Right(_) = select(pin!(forced.cancelled()), how.sleep_until(how.abort)).await {
                 return;
             }
-            let moved = timekeeper.forced_at().unwrap_or(abort) + (abort - grace);
-            SleepUntil::new(timekeeper, moved.min(abort)).await;
+            how.sleep_until(how.with_force().abort).await;
         }
     }
 

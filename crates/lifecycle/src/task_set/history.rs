@@ -31,13 +31,7 @@ impl History {
     }
 
     pub(super) fn record(&mut self, task: TaskReport, outcomes_max: usize) {
-        match &task.outcome {
-            Outcome::Aborted => self.counts.aborted += 1,
-            Outcome::NeverStarted => self.counts.never_started += 1,
-            Outcome::RuntimeGone => self.counts.runtime_gone += 1,
-            Outcome::Panicked { .. } => self.counts.panicked += 1,
-            Outcome::Straggler { .. } => return,
-        }
+        self.counts.add(&task.outcome);
         self.tasks.push_back(task);
         while self.tasks.len() > outcomes_max {
             self.tasks.pop_front();

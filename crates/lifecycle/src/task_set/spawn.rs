@@ -62,7 +62,7 @@ impl TaskSet {
     {
         let runtime = Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
         let entered = Entered::new(self.core(), TaskKind::Task, name.into(), Location::caller())?;
-        Ok(entered.start(future, &OnRuntime(&runtime)))
+        Ok(entered.start(future, &runtime))
     }
 
     /// Starts a task on another runtime.
@@ -84,7 +84,7 @@ impl TaskSet {
         F::Output: Send + 'static,
     {
         let entered = Entered::new(self.core(), TaskKind::Task, name.into(), Location::caller())?;
-        Ok(entered.start(future, &OnRuntime(runtime)))
+        Ok(entered.start(future, runtime))
     }
 
     /// Starts a task on a `LocalSet`; the future need not be `Send`.
@@ -213,9 +213,6 @@ where
     drop(runtime.spawn(task));
 }
 
-/// Where a task with a handle is started.
-struct OnRuntime<'a>(&'a Handle);
-
 /// A task that has its entry and is not started.
 struct Entered<'a> {
     core: &'a Arc<Core>,
@@ -233,7 +230,7 @@ impl<'a> Entered<'a> {
         Ok(Self { core, id: core.enter(kind, name, place)?, kind })
     }
 
-    fn start<F>(self, future: F, on: &OnRuntime<'_>) -> Task<F::Output>
+    fn start<F>(self, future: F, runtime: &Handle) -> Task<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -241,8 +238,8 @@ impl<'a> Entered<'a> {
         let (core, cell) = (Arc::clone(self.core), OutputCell::new());
         let sink = Arc::clone(&cell);
         match in_span(future) {
-            Ok(future) => start(on.0, Owned::new(core, self.id, self.kind, sink, future)),
-            Err(future) => start(on.0, Owned::new(core, self.id, self.kind, sink, future)),
+            Ok(future) => start(runtime, Owned::new(core, self.id, self.kind, sink, future)),
+            Err(future) => start(runtime, Owned::new(core, self.id, self.kind, sink, future)),
         }
         Task::new(self.id, Arc::clone(self.core), cell)
     }
