@@ -34,6 +34,8 @@
 mod block_on;
 mod current;
 mod ending;
+#[cfg(landfall_faults)]
+mod faults;
 mod panics;
 mod report;
 #[cfg(feature = "service")]

@@ -19,6 +19,8 @@ use super::threads::EndedThreads;
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
 use crate::ending::Ending;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::wake;
 use crate::report::{Activity, Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
@@ -152,7 +154,10 @@ impl Core {
             _ => Phase::Running,
         };
         let mut inner = self.inner.lock();
-        if inner.phase > gate {
+        let is_closed = inner.phase > gate;
+        #[cfg(landfall_faults)]
+        let is_closed = is_closed && !is_armed(Fault::ForgetClose);
+        if is_closed {
             drop(inner);
             return Err(self.closed());
         }
