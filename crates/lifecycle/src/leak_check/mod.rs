@@ -5,8 +5,11 @@
 
 mod footprint;
 mod foreign;
+mod guard;
 mod hold;
+mod ignore;
 mod leak;
+mod leaks;
 
 use std::time::Duration;
 
@@ -18,8 +21,10 @@ pub use foreign::ForeignTask;
 pub(crate) use foreign::Foreigners;
 #[cfg(tokio_unstable)]
 pub(crate) use foreign::own;
+pub use guard::LeakCheck;
 pub use hold::{HeldTask, HoldError, HoldPoint, Stage, Standing};
 pub use leak::{Kind, Leak};
+pub use leaks::{Ignored, Leaks};
 
 /// For `serialize_with`: whole milliseconds, rounded down.
 fn millis<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
