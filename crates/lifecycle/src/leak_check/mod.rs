@@ -9,6 +9,7 @@ mod guard;
 mod hold;
 mod ignore;
 mod leak;
+mod leak_test;
 mod leaks;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub(crate) use foreign::own;
 pub use guard::LeakCheck;
 pub use hold::{HeldTask, HoldError, HoldPoint, Stage, Standing};
 pub use leak::{Kind, Leak};
+pub use leak_test::{LeakCx, LeakTest, LeakTestFailure, TestOutput, leak_test};
 pub use leaks::{Ignored, Leaks};
 
 /// For `serialize_with`: whole milliseconds, rounded down.
