@@ -161,9 +161,7 @@ impl TaskSet {
     #[must_use]
     pub fn live(&self) -> Vec<TaskInfo> {
         let mut live = Vec::new();
-        self.core().for_each_live(|id, kind, entry, age| {
-            live.push(TaskInfo { id, name: entry.name, kind, place: entry.place.into(), age });
-        });
+        self.core().add_live(&mut live);
         live
     }
 
