@@ -93,25 +93,6 @@ fn a_set_outlives_its_runtime_however_that_ends() {
 }
 
 #[test]
-fn a_set_ends_while_its_runtime_is_dropped() {
-    let _watched = Watchdog::new();
-    for _ in 0..50 {
-        let runtime = multi_thread();
-        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
-        for _ in 0..20 {
-            drop(tasks.spawn_on(runtime.handle(), "task", hold(alive.guard())).unwrap());
-        }
-        let helper = TaskSet::new("helper");
-        drop(helper.spawn_thread("drops", move |_| drop(runtime)).unwrap());
-        let report = tasks.terminate_blocking(&no_grace()).unwrap();
-        assert_eq!(alive.count(), 0);
-        assert_clean(&report);
-        assert_eq!(report.counts.aborted + report.counts.runtime_gone, 20);
-        assert_clean(&helper.terminate_blocking(&long()).unwrap());
-    }
-}
-
-#[test]
 fn a_destructor_may_spawn_blocking_while_its_runtime_goes() {
     struct SpawnsInDrop(TaskSet);
     impl Drop for SpawnsInDrop {
