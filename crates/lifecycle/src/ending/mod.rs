@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use self::begun::{Begun, Stage};
 pub use self::owner::Owner;
-use crate::panics::{contain, wake_all};
+use crate::panics::{contain, log, wake_all};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, Timekeeper, Watched};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -264,8 +264,10 @@ impl Ending {
         match report.reason {
             // The parent's report has it, or the drop has said it.
             Reason::ParentTerminating | Reason::Dropped => {}
-            _ if report.is_clean() => tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"),
-            _ => tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean"),
+            _ if report.is_clean() => {
+                log(|| tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"));
+            }
+            _ => log(|| tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean")),
         }
     }
 }
@@ -273,6 +275,6 @@ impl Ending {
 /// Calls a user's code whose panic must not stop the ending half-way.
 fn tell(hook: impl FnOnce()) {
     if let Err(error) = contain(hook) {
-        tracing::error!(error, "a hook of the owner panicked");
+        log(|| tracing::error!(error, "a hook of the owner panicked"));
     }
 }

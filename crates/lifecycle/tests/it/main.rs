@@ -15,6 +15,7 @@ mod harness;
 mod hooks;
 mod log;
 mod outcomes;
+mod panic_places;
 mod panics;
 mod races;
 mod real_time;
