@@ -345,7 +345,8 @@ impl Owner for Core {
     }
 
     fn calling_task(&self) -> Option<String> {
-        self.components().iter().find_map(|component| component.calling_task())
+        let asked = |component: &Arc<dyn Terminate>| contain(|| component.calling_task()).ok().flatten();
+        self.components().iter().find_map(asked)
     }
 
     fn settle(&self) {
