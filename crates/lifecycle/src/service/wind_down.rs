@@ -11,7 +11,7 @@ use super::OnReport;
 use super::engine::{Engine, Stop};
 use super::hold::Hold;
 use super::side::say;
-use crate::panics::contain;
+use crate::panics::{contain, log};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown};
 use crate::stack::Stack;
@@ -68,7 +68,7 @@ impl WindDown {
             }
             _ => false,
         };
-        tracing::info!(service.name = %parts.stack.name(), reason = %how.reason(), "service terminates");
+        log(|| tracing::info!(service.name = %parts.stack.name(), reason = %how.reason(), "service terminates"));
         // In the runtime's context, since components of others may need it, but not on its threads.
         let report = parts.runtime.block_on(parts.terminate(&how, start_grace));
         if hold.is_wanted() {
@@ -77,7 +77,7 @@ impl WindDown {
         }
         progress.send_replace(Progress::Reported);
         let is_clean = report.is_clean();
-        tracing::info!(service.name = %report.name, elapsed = ?report.took, is_clean, "service terminated");
+        log(|| tracing::info!(service.name = %report.name, elapsed = ?report.took, is_clean, "service terminated"));
         let has_been_told = contain(|| on_report(&report)).is_ok();
         engine.end(if is_clean { Stop::Within(RUNTIME_END_MAX) } else { Stop::AtOnce });
         progress.send_replace(Progress::Over { is_success: is_clean && has_been_told && !has_failed });

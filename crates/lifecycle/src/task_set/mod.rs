@@ -36,6 +36,7 @@ pub(crate) use self::core::Core;
 #[cfg(feature = "leak-check")]
 pub(crate) use self::live::Live;
 use crate::ending::{Ending, Owner};
+use crate::panics::log;
 use crate::report::{Place, Report, TaskKind};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::{Arc, Weak};
@@ -239,10 +240,16 @@ impl Drop for Handle {
         if core.ending().has_begun() {
             return;
         }
+        #[cfg(landfall_faults)]
+        if core.has_parent() && crate::faults::is_armed(crate::faults::Fault::LeakChild) {
+            return;
+        }
         let live = core.names_of_live(NAMES_IN_WARNING_MAX);
         if !live.is_empty() {
-            tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
-                "dropped without a termination: aborting what runs");
+            log(|| {
+                tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
+                    "dropped without a termination: aborting what runs");
+            });
         }
         Ending::begin(core, &Shutdown::now().because(Reason::Dropped));
     }
