@@ -17,7 +17,7 @@ fn leave<T>(value: T) {
 }
 
 fn test() -> LeakTest {
-    LeakTest::new().settle(Duration::from_millis(200)).grace(Duration::ZERO, Duration::ZERO)
+    LeakTest::new().settle(Duration::from_millis(500)).grace(Duration::ZERO, Duration::ZERO)
 }
 
 #[track_caller]

@@ -134,6 +134,18 @@ async fn a_paused_clock_stands_still_while_it_looks() {
     assert!(wall.elapsed() >= SHORT);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_may_finish_its_own_check() {
+    let set = TaskSet::new("set");
+    // It is one of the runtime's tasks itself, before and after.
+    let checks = async {
+        let check = here();
+        foreign(std::future::pending());
+        one_leak(check).await
+    };
+    assert_eq!(set.spawn_with_handle("checks", checks).unwrap().await.unwrap().name, "1 foreign task");
+}
+
 #[tokio::test]
 async fn what_is_ignored_is_shown_with_its_reason() {
     let set = TaskSet::new("set");

@@ -1,6 +1,7 @@
 //! The process of one test: it runs the body, and looks at what is left of itself.
 
 use std::env;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,10 @@ use crate::leak_check::ignore::Parted;
 use crate::leak_check::{Footprint, Kind, Leak, LeakCheck, Leaks};
 use crate::panics::contain;
 use crate::shutdown::Shutdown;
-use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::task_set::TaskSet;
 use crate::terminate::Terminate;
 
-/// Says which call of the test this process was started for, counted from one.
+/// Says for which call of the test, counted from one, and by which process this one was started.
 pub(super) const VARIABLE: &str = "LANDFALL_LEAK_TEST";
 /// The name of the runtime's threads; the kernel keeps 15 bytes.
 pub(super) const RUNTIME_THREAD: &str = "leak-test-rt";
@@ -35,10 +35,33 @@ pub(super) enum Turn {
     Ours,
 }
 
+/// What the variable is set to for a process that is started here.
+pub(super) fn mark(call: u32) -> String {
+    format!("{call} {}", std::process::id())
+}
+
 pub(super) fn turn() -> Turn {
     static CALLS: AtomicU32 = AtomicU32::new(0);
-    let Some(wanted) = env::var(VARIABLE).ok().and_then(|call| call.parse::<u32>().ok()) else { return Turn::NoChild };
+    let Some(wanted) = env::var(VARIABLE).ok().and_then(|mark| wanted(&mark, parent()?)) else {
+        return Turn::NoChild;
+    };
     if CALLS.fetch_add(1, Ordering::Relaxed) + 1 < wanted { Turn::NotYet } else { Turn::Ours }
+}
+
+/// The call that this process was started for. What a test starts in turn inherits the variable, and is none of ours.
+fn wanted(mark: &str, parent: u32) -> Option<u32> {
+    let (call, starter) = mark.split_once(' ')?;
+    (starter.parse() == Ok(parent)).then(|| call.parse().ok()).flatten()
+}
+
+#[cfg(unix)]
+fn parent() -> Option<u32> {
+    Some(std::os::unix::process::parent_id())
+}
+
+#[cfg(not(unix))]
+fn parent() -> Option<u32> {
+    None
 }
 
 pub(super) fn run<F, Fut>(test: &LeakTest, body: F) -> !
@@ -136,4 +159,17 @@ fn explained(mut leak: Leak) -> Leak {
         leak.detail.push_str("; a blocking job goes on, or a task that does not yield");
     }
     leak
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_started_it_tells_a_process_what_to_run() {
+        assert_eq!(wanted("3 17", 17), Some(3));
+        for mark in ["3 17", "3", "", "x 18", "3 18 1"] {
+            assert_eq!(wanted(mark, 18), None, "{mark}");
+        }
+    }
 }

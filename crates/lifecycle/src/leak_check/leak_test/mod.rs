@@ -13,9 +13,9 @@ use tokio::runtime::{Builder, Handle};
 
 pub use self::cx::LeakCx;
 pub use self::failure::{LeakTestFailure, TestOutput};
-use super::Kind;
 use super::guard::SETTLE;
 use super::ignore::Ignores;
+use super::{FootprintError, Kind};
 
 /// Runs `body` in a process of its own, and fails the test if anything is left when it has ended.
 ///
@@ -197,6 +197,10 @@ impl LeakTest {
         F: FnOnce(LeakCx) -> Fut,
         Fut: Future<Output = ()>,
     {
+        if !cfg!(target_os = "linux") {
+            let unsupported = FootprintError::Unsupported { os: std::env::consts::OS };
+            return Err(LeakTestFailure::SetUp { message: unsupported.to_string() });
+        }
         if Handle::try_current().is_ok() {
             return Err(LeakTestFailure::InRuntime);
         }

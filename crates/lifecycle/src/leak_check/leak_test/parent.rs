@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::env;
 use std::io;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::failure::TestOutput;
 use super::record::{Record, Shared};
 use super::{LeakTest, LeakTestFailure, child};
-use crate::sync::Mutex;
 
 /// How often each test has come here: which of its calls this is.
 static CALLS: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
@@ -30,7 +30,7 @@ pub(super) fn run(test: &LeakTest, names: &[String]) -> Result<(), LeakTestFailu
 }
 
 fn next_call(name: &str) -> u32 {
-    let mut calls = CALLS.lock();
+    let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
     let calls = calls.get_or_insert_default().entry(name.to_owned()).or_default();
     *calls += 1;
     *calls
@@ -63,7 +63,7 @@ fn attempt(test: &LeakTest, name: &str, call: u32) -> Result<(), LeakTestFailure
 fn start(name: &str, call: u32, records: &Shared, printed: &Shared) -> io::Result<Child> {
     Command::new(env::current_exe()?)
         .args([name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"])
-        .env(child::VARIABLE, call.to_string())
+        .env(child::VARIABLE, child::mark(call))
         .stdin(records.writer()?)
         .stdout(printed.writer()?)
         .stderr(printed.writer()?)

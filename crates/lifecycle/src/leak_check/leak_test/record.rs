@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use crate::leak_check::Leaks;
-use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// How much of what was written is read again; of more the end is.
 const READ_MAX: u64 = 256 << 10;
