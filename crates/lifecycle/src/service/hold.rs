@@ -39,7 +39,8 @@ mod armed {
     impl Hold {
         /// To be called before the runtime is built. Installs hooks in a build that has them.
         pub(in crate::service) fn new(is_wanted: bool, builder: &mut Builder) -> Self {
-            let Some(point) = HoldPoint::from_env().filter(|_| is_wanted) else { return Self::default() };
+            // The environment is looked at only if it is called for.
+            let Some(point) = is_wanted.then(HoldPoint::from_env).flatten() else { return Self::default() };
             let threads = |footprint: Footprint| footprint.threads().iter().map(|thread| thread.id).collect();
             Self(Some(Armed {
                 point: Arc::new(point),
