@@ -3,3 +3,5 @@
 
 #[cfg(target_os = "linux")]
 mod no_threads;
+#[cfg(unix)]
+mod panic_abort;
