@@ -8,6 +8,7 @@ async fn hold(_guard: Guard) {
     std::future::pending::<()>().await;
 }
 
+/// Case 6: as in the races, and the handle is told.
 #[test]
 fn an_abort_before_the_first_poll_drops_the_captures() {
     on_both(|| async {

@@ -14,6 +14,8 @@ mod spawners;
 
 use std::any::Any;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -71,6 +73,14 @@ fn hold(guard: Guard) -> Work {
         std::future::pending().await
     }
     .boxed()
+}
+
+/// What makes a destructor slow: it lasts until the end has returned, and this long if that waits for it.
+fn wait_for_return(has_returned: &AtomicBool, max: Duration) {
+    let began = Instant::now();
+    while !has_returned.load(Ordering::SeqCst) && began.elapsed() < max {
+        std::thread::yield_now();
+    }
 }
 
 /// Repeats a round until it finds fault; gives how many rounds that took, none if it found none in all of them.
