@@ -9,20 +9,20 @@ use futures_util::FutureExt;
 use landfall_lifecycle::{TaskSet, Terminate};
 
 use super::naive::{AbortsUnjoined, CountsOnly};
-use super::{Ours, Output, Subject, hold, rounds_to_a_fault, wait_for_return};
-use crate::harness::{Alive, Watchdog, assert_clean, current_thread, long, multi_thread, no_grace, on_both, until};
+use super::{Ours, Output, Subject, count, hold, rounds_to_a_fault, wait_for_return};
+use crate::harness::{Watchdog, assert_clean, current_thread, long, multi_thread, no_grace, on_both, until};
 
 /// More than a control has ever needed by far.
 const CONTROL_ROUNDS_MAX: usize = 20_000;
 
 /// Tasks that are ended before they were ever polled.
 async fn young<S: Subject>() -> usize {
-    let (subject, alive) = (S::default(), Alive::default());
+    let (subject, alive) = (S::default(), Arc::new(()));
     for _ in 0..2 {
-        subject.task(hold(alive.guard()));
+        subject.task(hold(&alive));
     }
     let report = subject.end(&no_grace()).await;
-    let left = alive.count();
+    let left = count(&alive);
     if let Some(report) = report {
         assert_eq!((report.counts.aborted, report.tasks.len()), (2, 2), "{report}");
     }
@@ -111,8 +111,8 @@ async fn outputs_of_jobs<S: Subject>() -> usize {
 #[test]
 fn destructors_of_outputs_are_over_in_every_round() {
     on_both(|| async {
-        assert_eq!(rounds_to_a_fault(300, outputs::<Ours>).await, None);
-        assert_eq!(rounds_to_a_fault(300, outputs_of_jobs::<Ours>).await, None);
+        assert_eq!(rounds_to_a_fault(100, outputs::<Ours>).await, None);
+        assert_eq!(rounds_to_a_fault(100, outputs_of_jobs::<Ours>).await, None);
     });
 }
 
@@ -147,7 +147,7 @@ async fn payloads<S: Subject>() -> usize {
 #[test]
 fn destructors_of_payloads_are_over_in_every_round() {
     on_both(|| async {
-        assert_eq!(rounds_to_a_fault(300, payloads::<Ours>).await, None);
+        assert_eq!(rounds_to_a_fault(100, payloads::<Ours>).await, None);
     });
 }
 
@@ -162,16 +162,16 @@ fn what_only_counts_returns_while_destructors_of_payloads_run() {
 
 /// Jobs that start while they are taken out of the queue.
 async fn queue<S: Subject>() -> usize {
-    let (subject, alive) = (S::default(), Alive::default());
+    let (subject, alive) = (S::default(), Arc::new(()));
     for _ in 0..8 {
-        let guard = alive.guard();
+        let held = Arc::clone(&alive);
         subject.job(Box::new(move || {
-            drop(guard);
+            drop(held);
             Box::new(())
         }));
     }
     let report = subject.end(&no_grace()).await;
-    let left = alive.count();
+    let left = count(&alive);
     if let Some(report) = report {
         let counts = report.counts;
         assert_eq!(counts.completed + counts.drained + counts.never_started, 8, "{counts:?}");
@@ -195,17 +195,17 @@ fn an_abort_without_a_join_leaves_jobs_that_race_their_queue() {
 
 /// A runtime that goes away while its tasks are being ended from outside.
 async fn runtime_goes<S: Subject>() -> usize {
-    let (subject, alive, runtime) = (S::default(), Alive::default(), multi_thread());
+    let (subject, alive, runtime) = (S::default(), Arc::new(()), multi_thread());
     {
         let _context = runtime.enter();
         for _ in 0..20 {
-            subject.task(hold(alive.guard()));
+            subject.task(hold(&alive));
         }
     }
     let helper = TaskSet::new("helper");
     drop(helper.spawn_thread("drops", move |_| drop(runtime)).unwrap());
     let report = subject.end(&no_grace()).await;
-    let left = alive.count();
+    let left = count(&alive);
     if let Some(report) = report {
         assert_eq!(report.counts.aborted + report.counts.runtime_gone, 20, "{report}");
     }
