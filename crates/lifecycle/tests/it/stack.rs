@@ -113,6 +113,41 @@ fn the_last_pushed_ends_first() {
     });
 }
 
+/// Whether the first of two sets is not yet told to finish while the second drains.
+async fn the_first_is_up_while_the_second_drains(push: impl FnOnce(&Stack, TaskSet, TaskSet)) -> bool {
+    let (stack, first, second) = (Stack::new("stack"), TaskSet::new("first"), TaskSet::new("second"));
+    let (told, stop) = (first.token(), second.token());
+    let drains = async move {
+        stop.cancelled().await;
+        !told.is_cancelled()
+    };
+    let drains = second.spawn_with_handle("drains", drains).unwrap();
+    push(&stack, first, second);
+    assert_clean(&stack.terminate(&long()).await.unwrap());
+    drains.await.unwrap()
+}
+
+#[test]
+fn what_was_pushed_before_is_up_while_what_was_pushed_later_drains() {
+    on_both(|| async {
+        let is_up = the_first_is_up_while_the_second_drains(|stack, first, second| {
+            stack.push(first).unwrap();
+            stack.push(second).unwrap();
+        });
+        assert!(is_up.await);
+    });
+}
+
+#[test]
+fn the_check_of_order_finds_fault_with_what_ends_all_at_once() {
+    on_both(|| async {
+        let is_up = the_first_is_up_while_the_second_drains(|stack, first, second| {
+            stack.push_level(Level::of(first).and(second)).unwrap();
+        });
+        assert!(!is_up.await);
+    });
+}
+
 #[test]
 fn the_components_of_a_level_end_together() {
     on_both(|| async {
