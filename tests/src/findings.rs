@@ -48,6 +48,8 @@ pub enum Kind {
     Aborted,
     /// Grace ended before its instant though nobody asked for that.
     GraceCut,
+    /// A secret was printed.
+    Secret,
 }
 
 impl Kind {
@@ -73,6 +75,7 @@ impl Kind {
             Self::File => "file",
             Self::Aborted => "aborted",
             Self::GraceCut => "grace cut",
+            Self::Secret => "secret",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A sink that never answers cannot hold up the end of the relay; the report names the deliveries, and none is lost.
+//! A sink that never answers cannot hold up the end of the relay; the report names the deliveries and no secret, and none is lost.
 
 use std::process::ExitCode;
 
@@ -19,6 +19,10 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let twins = [Twin::planted("lossy", Kind::Unnamed), Twin::planted("deaf", Kind::Late)];
+    let twins = [
+        Twin::planted("lossy", Kind::Unnamed),
+        Twin::planted("deaf", Kind::Late),
+        Twin::planted("chatty", Kind::Secret),
+    ];
     scenario::run("relay-hanging-sink", &options.common, &twins, |setting| hanging_sink::run(setting, options.sizes))
 }
