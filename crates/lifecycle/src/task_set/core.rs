@@ -14,8 +14,9 @@ use super::error::{ChildError, SpawnError};
 use super::history::{History, Left};
 use super::name::TaskName;
 use super::phase::{Phase, aborts_from};
-use super::registry::{Entry, Gone, Registry, TaskId, Ticks};
+use super::registry::{Entry, Gone, Registry, TaskId};
 use super::threads::EndedThreads;
+use super::ticks::{Epoch, Ticks};
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
 use crate::ending::Ending;
@@ -31,7 +32,7 @@ pub(crate) struct Core {
     /// Tells this set from all others of the process, for the threads' marks.
     pub(super) id: u64,
     pub(super) name: TaskName,
-    epoch: Instant,
+    epoch: Epoch,
     options: TaskSetOptions,
     pub(super) token: CancellationToken,
     parent: Option<Arc<Core>>,
@@ -77,7 +78,7 @@ impl Core {
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
-            epoch: Instant::now(),
+            epoch: Epoch::now(),
             options,
             token,
             parent,
@@ -133,7 +134,7 @@ impl Core {
     }
 
     pub(super) fn ticks(&self) -> Ticks {
-        Ticks::of(self.epoch.elapsed())
+        self.epoch.elapsed()
     }
 
     fn closed(&self) -> SpawnError {

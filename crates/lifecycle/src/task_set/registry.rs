@@ -3,17 +3,13 @@
 use std::fmt;
 use std::panic::Location;
 use std::task::Waker;
-use std::time::Duration;
 
 use super::name::TaskName;
+use super::ticks::Ticks;
 use crate::report::TaskKind;
 
 /// Entries a chunk. Growing never moves an entry, so it never holds up a spawn for longer than one chunk takes.
 const CHUNK: usize = 64;
-
-/// Ages are counted in steps of 10 ms, so that they fit into half a word: 497 days, then they stand still.
-const TICK: Duration = Duration::from_millis(10);
-const TICKS_PER_SECOND: u64 = 100;
 
 /// Which entry of its set a task is. Never given twice within four million uses of one place in the registry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,23 +38,6 @@ struct Slot {
 enum Body {
     Vacant { next: Option<u32> },
     Taken(Entry),
-}
-
-/// Time since the set was made.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ticks(u32);
-
-impl Ticks {
-    pub(super) fn of(elapsed: Duration) -> Self {
-        // Not `as_millis`: its 128-bit division takes longer than all the rest of a spawn's bookkeeping.
-        let ticks = elapsed.as_secs().saturating_mul(TICKS_PER_SECOND) + u64::from(elapsed.subsec_millis()) / 10;
-        Self(u32::try_from(ticks).unwrap_or(u32::MAX))
-    }
-
-    /// The time from `self` to `later`.
-    pub(super) fn until(self, later: Self) -> Duration {
-        TICK * later.0.saturating_sub(self.0)
-    }
 }
 
 /// Generation, kind and abort mark in one word.
