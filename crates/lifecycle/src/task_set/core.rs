@@ -167,7 +167,7 @@ impl Core {
             drop(inner);
             return Err(self.closed());
         }
-        let taken = inner.registry.insert(kind, since, Entry { name, place, waker: None });
+        let taken = inner.registry.insert(kind, since, name, place);
         drop(inner);
         taken.ok_or_else(|| self.closed())
     }
@@ -196,7 +196,7 @@ impl Core {
             self.ended_threads.push(thread);
             inner = self.inner.lock();
         }
-        let Some(Gone { kind, since, is_marked, entry }) = inner.registry.remove(index) else { return };
+        let Some(Gone { kind, since, is_marked, entry, waker }) = inner.registry.remove(index) else { return };
         if is_marked {
             self.marked.fetch_sub(1, Ordering::Relaxed);
         }
@@ -217,7 +217,9 @@ impl Core {
         let is_over = self.conclude(&mut inner);
         drop(inner);
         // A waker's destructor is a user's code, whose panic must not keep the set from its end.
-        dispose(entry);
+        if let Some(waker) = waker {
+            dispose(waker);
+        }
         if let Some(task) = panicked {
             self.on_panic(&task);
         }
@@ -308,11 +310,11 @@ impl Core {
         if inner.registry.is_marked(index) {
             return Park::Abort;
         }
-        let Some((kind, entry)) = inner.registry.entry_mut(index) else { return Park::Abort };
+        let Some(kind) = inner.registry.get(index).map(|seen| seen.kind) else { return Park::Abort };
         if phase >= aborts_from(kind) {
             return Park::Abort;
         }
-        let before = entry.waker.replace(waker);
+        let before = inner.registry.leave_waker(index, waker);
         drop(inner);
         drop(before);
         Park::Parked
@@ -325,7 +327,7 @@ impl Core {
             return false;
         }
         self.marked.fetch_add(1, Ordering::AcqRel);
-        let waker = inner.registry.entry_mut(id.index()).and_then(|(_, entry)| entry.waker.take());
+        let waker = inner.registry.take_waker(id.index());
         drop(inner);
         if let Some(waker) = waker {
             wake(waker);
