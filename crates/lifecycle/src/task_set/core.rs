@@ -209,6 +209,9 @@ impl Core {
             // What ends the owner is none of its work.
             Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
+            // One abort of all must not push out what tells more.
+            Left::Abnormal(Outcome::Aborted)
+                if inner.phase >= Phase::Aborting && inner.history.count_aborted(self.options.outcomes_max) => {}
             Left::Abnormal(outcome) => {
                 let age = since.until(now.unwrap_or(since));
                 panicked = self.record(&mut inner.history, kind, &entry, age, outcome);
