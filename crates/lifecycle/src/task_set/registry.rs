@@ -30,10 +30,10 @@ pub(super) struct Entry {
 /// memory for it.
 #[derive(Debug)]
 struct Chunk {
-    slots: Box<[Slot]>,
+    slots: Box<[Slot; CHUNK]>,
     /// Wakes an entry so that it sees an abort; absent before it was first pending and once it has been used. Made
     /// when the first entry of the chunk waits.
-    wakers: Option<Box<[Option<Waker>]>>,
+    wakers: Option<Box<[Option<Waker>; CHUNK]>>,
 }
 
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl Registry {
     /// Leaves what wakes a live entry, and gives what was left before.
     pub(super) fn leave_waker(&mut self, index: u32, waker: Waker) -> Option<Waker> {
         let (chunk, at) = self.chunk_mut(index)?;
-        let wakers = chunk.wakers.get_or_insert_with(|| std::iter::repeat_with(|| None).take(CHUNK).collect());
+        let wakers = chunk.wakers.get_or_insert_with(|| Box::new([const { None }; CHUNK]));
         wakers[at].replace(waker)
     }
 
@@ -192,7 +192,7 @@ impl Registry {
         for chunk in &mut self.chunks {
             let Some(wakers) = &mut chunk.wakers else { continue };
             let left =
-                wakers.iter_mut().zip(&chunk.slots).filter(|(waker, slot)| waker.is_some() && of(slot.tag.kind()));
+                wakers.iter_mut().zip(&*chunk.slots).filter(|(waker, slot)| waker.is_some() && of(slot.tag.kind()));
             taken.extend(left.filter_map(|(waker, _)| waker.take()));
         }
         taken
@@ -219,12 +219,12 @@ impl Registry {
 
     fn slot(&self, index: u32) -> Option<&Slot> {
         let index = index as usize;
-        self.chunks.get(index / CHUNK)?.slots.get(index % CHUNK)
+        Some(&self.chunks.get(index / CHUNK)?.slots[index % CHUNK])
     }
 
     fn slot_mut(&mut self, index: u32) -> Option<&mut Slot> {
         let (chunk, at) = self.chunk_mut(index)?;
-        chunk.slots.get_mut(at)
+        Some(&mut chunk.slots[at])
     }
 
     fn chunk_mut(&mut self, index: u32) -> Option<(&mut Chunk, usize)> {
@@ -241,7 +241,8 @@ impl Registry {
             tag: Tag::default(),
             body: Body::Vacant { next: (index < last).then_some(index + 1) },
         });
-        self.chunks.push(Chunk { slots: slots.collect(), wakers: None });
+        let slots = slots.collect::<Vec<_>>().try_into().ok()?;
+        self.chunks.push(Chunk { slots, wakers: None });
         self.vacant = Some(first);
         Some(())
     }
