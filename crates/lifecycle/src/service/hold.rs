@@ -39,7 +39,8 @@ mod armed {
     impl Hold {
         /// To be called before the runtime is built. Installs hooks in a build that has them.
         pub(in crate::service) fn new(is_wanted: bool, builder: &mut Builder) -> Self {
-            let Some(point) = HoldPoint::from_env().filter(|_| is_wanted) else { return Self::default() };
+            // The environment is looked at only if it is called for.
+            let Some(point) = is_wanted.then(HoldPoint::from_env).flatten() else { return Self::default() };
             let threads = |footprint: Footprint| footprint.threads().iter().map(|thread| thread.id).collect();
             Self(Some(Armed {
                 point: Arc::new(point),
@@ -94,7 +95,8 @@ mod armed {
 
     impl Armed {
         fn standing(&self, standing: Standing) -> Standing {
-            Standing { foreign: self.foreigners.alive(), threads_before: self.threads_before.clone(), ..standing }
+            let standing = standing.with_foreign(&self.foreigners);
+            Standing { threads_before: self.threads_before.clone(), ..standing }
         }
 
         fn hold(&self, stage: Stage, standing: &Standing, meanwhile: impl FnMut()) {

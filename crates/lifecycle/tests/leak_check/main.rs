@@ -5,4 +5,5 @@ mod alone;
 mod faults;
 mod footprint;
 mod guard;
+mod hold;
 mod quiet;
