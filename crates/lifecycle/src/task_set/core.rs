@@ -14,8 +14,9 @@ use super::error::{ChildError, SpawnError};
 use super::history::{History, Left};
 use super::name::TaskName;
 use super::phase::{Phase, aborts_from};
-use super::registry::{Entry, Gone, Registry, TaskId, Ticks};
+use super::registry::{Entry, Gone, Registry, TaskId};
 use super::threads::EndedThreads;
+use super::ticks::{Epoch, Ticks};
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
 use crate::ending::Ending;
@@ -31,7 +32,7 @@ pub(crate) struct Core {
     /// Tells this set from all others of the process, for the threads' marks.
     pub(super) id: u64,
     pub(super) name: TaskName,
-    epoch: Instant,
+    epoch: Epoch,
     options: TaskSetOptions,
     pub(super) token: CancellationToken,
     parent: Option<Arc<Core>>,
@@ -77,7 +78,7 @@ impl Core {
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
-            epoch: Instant::now(),
+            epoch: Epoch::now(),
             options,
             token,
             parent,
@@ -138,7 +139,7 @@ impl Core {
     }
 
     pub(super) fn ticks(&self) -> Ticks {
-        Ticks::of(self.epoch.elapsed())
+        self.epoch.elapsed()
     }
 
     fn closed(&self) -> SpawnError {
@@ -166,7 +167,7 @@ impl Core {
             drop(inner);
             return Err(self.closed());
         }
-        let taken = inner.registry.insert(kind, since, Entry { name, place, waker: None });
+        let taken = inner.registry.insert(kind, since, name, place);
         drop(inner);
         taken.ok_or_else(|| self.closed())
     }
@@ -195,7 +196,7 @@ impl Core {
             self.ended_threads.push(thread);
             inner = self.inner.lock();
         }
-        let Some(Gone { kind, since, is_marked, entry }) = inner.registry.remove(index) else { return };
+        let Some(Gone { kind, since, is_marked, entry, waker }) = inner.registry.remove(index) else { return };
         if is_marked {
             self.marked.fetch_sub(1, Ordering::Relaxed);
         }
@@ -208,6 +209,9 @@ impl Core {
             // What ends the owner is none of its work.
             Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
+            // One abort of all must not push out what tells more.
+            Left::Abnormal(Outcome::Aborted)
+                if inner.phase >= Phase::Aborting && inner.history.count_aborted(self.options.outcomes_max) => {}
             Left::Abnormal(outcome) => {
                 let age = since.until(now.unwrap_or(since));
                 panicked = self.record(&mut inner.history, kind, &entry, age, outcome);
@@ -216,7 +220,9 @@ impl Core {
         let is_over = self.conclude(&mut inner);
         drop(inner);
         // A waker's destructor is a user's code, whose panic must not keep the set from its end.
-        dispose(entry);
+        if let Some(waker) = waker {
+            dispose(waker);
+        }
         if let Some(task) = panicked {
             self.on_panic(&task);
         }
@@ -307,11 +313,11 @@ impl Core {
         if inner.registry.is_marked(index) {
             return Park::Abort;
         }
-        let Some((kind, entry)) = inner.registry.entry_mut(index) else { return Park::Abort };
+        let Some(kind) = inner.registry.get(index).map(|seen| seen.kind) else { return Park::Abort };
         if phase >= aborts_from(kind) {
             return Park::Abort;
         }
-        let before = entry.waker.replace(waker);
+        let before = inner.registry.leave_waker(index, waker);
         drop(inner);
         drop(before);
         Park::Parked
@@ -324,7 +330,7 @@ impl Core {
             return false;
         }
         self.marked.fetch_add(1, Ordering::AcqRel);
-        let waker = inner.registry.entry_mut(id.index()).and_then(|(_, entry)| entry.waker.take());
+        let waker = inner.registry.take_waker(id.index());
         drop(inner);
         if let Some(waker) = waker {
             wake(waker);

@@ -40,13 +40,7 @@ impl Core {
         inner.note_stays(stays, now);
         let mut aborted = Aborted::default();
         if to >= Phase::Aborting {
-            for index in 0..inner.registry.places() {
-                if let Some((kind, entry)) = inner.registry.entry_mut(index)
-                    && aborts_from(kind) <= to
-                {
-                    aborted.wakers.extend(entry.waker.take());
-                }
-            }
+            aborted.wakers = inner.registry.take_wakers(|kind| aborts_from(kind) <= to);
             let queued = std::mem::take(&mut inner.queued);
             inner.taken.extend(queued.keys().map(|index| (*index, Activity::Queued)));
             aborted.jobs.extend(queued.into_values());

@@ -34,7 +34,7 @@ impl Core {
                 }
                 let until = places.min(next.saturating_add(AT_ONCE));
                 copied.extend((next..until).filter_map(|index| inner.registry.get(index)).map(|seen| {
-                    let entry = Entry { name: seen.entry.name.clone(), place: seen.entry.place, waker: None };
+                    let entry = Entry { name: seen.entry.name.clone(), place: seen.entry.place };
                     (seen.id, seen.kind, entry, seen.since.until(now))
                 }));
                 next = until;

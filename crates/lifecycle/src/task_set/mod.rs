@@ -15,6 +15,7 @@ mod registry;
 mod spawn;
 mod task;
 mod threads;
+mod ticks;
 mod tracked;
 
 use std::borrow::Cow;
@@ -94,7 +95,7 @@ pub struct TaskInfo {
     pub kind: TaskKind,
     /// Where it was spawned.
     pub place: Place,
-    /// How long ago, in steps of 10 ms.
+    /// How long ago, in steps of 10 ms, give or take one.
     pub age: Duration,
 }
 

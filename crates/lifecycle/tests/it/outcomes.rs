@@ -95,6 +95,24 @@ fn history_is_bounded_and_the_rest_is_counted() {
 }
 
 #[test]
+fn the_abort_of_all_does_not_push_out_what_went_wrong_before() {
+    on_both(|| async {
+        let mut options = TaskSetOptions::default();
+        options.outcomes_max = 3;
+        let tasks = TaskSet::with_options("set", options);
+        tasks.spawn("panics", async { panic!("planned") }).unwrap();
+        until(|| tasks.is_empty()).await;
+        for _ in 0..10 {
+            tasks.spawn("deaf", std::future::pending::<()>()).unwrap();
+        }
+        let report = tasks.terminate(&no_grace()).await.unwrap();
+        let names: Vec<_> = report.tasks.iter().map(|task| &*task.name).collect();
+        assert_eq!(names, ["panics", "deaf", "deaf"]);
+        assert_eq!((report.counts.aborted, report.tasks_omitted), (10, 8));
+    });
+}
+
+#[test]
 fn a_held_handle_gets_the_output_and_a_dropped_one_detaches() {
     on_both(|| async {
         let (tasks, alive) = (TaskSet::new("set"), Alive::default());

@@ -156,7 +156,8 @@ fn start(set: &TaskSet, round: &Arc<Round>, kind: Kind, load: Load) -> Result<()
             set.spawn("drains", drains).map(drop)
         }
         Kind::Deaf => set.spawn_with_handle("deaf", hold(load)).map(drop),
-        Kind::On => set.spawn_on(&Handle::current(), "on", async move { load }).map(drop),
+        // Not as its output: the handle would hold that for a moment, and what it holds counts as handed out.
+        Kind::On => set.spawn_on(&Handle::current(), "on", async move { drop(load) }).map(drop),
         Kind::LocalOn => start_local(set, load),
         Kind::Closing => set.spawn_closing("closing", async move { load }).map(drop),
         Kind::Nests => {
