@@ -36,6 +36,8 @@ mod current;
 mod ending;
 #[cfg(landfall_faults)]
 mod faults;
+#[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+mod model;
 mod panics;
 mod report;
 #[cfg(feature = "service")]

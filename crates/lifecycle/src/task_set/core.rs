@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::panic::Location;
 use std::task::Waker;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -24,8 +23,9 @@ use crate::faults::{Fault, is_armed};
 use crate::panics::wake;
 use crate::report::{Activity, Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
-use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Arc, Mutex, MutexGuard};
 
 pub(crate) struct Core {
     /// Tells this set from all others of the process, for the threads' marks.
@@ -39,7 +39,7 @@ pub(crate) struct Core {
     /// A copy of `Inner::phase`, so that a poll needs no lock. Written under the lock only.
     pub(super) phase: AtomicU8,
     /// How many live entries are marked for abort one by one.
-    marked: AtomicU32,
+    pub(super) marked: AtomicU32,
     pub(super) ended_threads: Arc<EndedThreads>,
     pub(super) inner: Mutex<Inner>,
 }
@@ -66,7 +66,8 @@ pub(super) enum Park {
     Abort,
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Of std in models too: it counts through all of them.
+static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 impl Core {
     pub(super) fn new(name: TaskName, options: TaskSetOptions, parent: Option<Arc<Core>>) -> Arc<Self> {
@@ -158,8 +159,8 @@ impl Core {
             TaskKind::Driver => Phase::Ending,
             _ => Phase::Running,
         };
-        let mut inner = self.inner.lock();
-        let is_closed = inner.phase > gate;
+        let (mut inner, phase) = self.at_gate();
+        let is_closed = phase > gate;
         #[cfg(landfall_faults)]
         let is_closed = is_closed && !is_armed(Fault::ForgetClose);
         if is_closed {
@@ -169,6 +170,19 @@ impl Core {
         let taken = inner.registry.insert(kind, since, Entry { name, place, waker: None });
         drop(inner);
         taken.ok_or_else(|| self.closed())
+    }
+
+    /// The phase with the lock under which a gate is passed.
+    #[inline]
+    fn at_gate(&self) -> (MutexGuard<'_, Inner>, Phase) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::GateOutsideLock) {
+            let phase = self.phase();
+            return (self.inner.lock(), phase);
+        }
+        let inner = self.inner.lock();
+        let phase = inner.phase;
+        (inner, phase)
     }
 
     /// Takes an entry back that never came to life.
@@ -309,6 +323,15 @@ impl Core {
         if phase >= aborts_from(kind) {
             return Park::Abort;
         }
+        #[cfg(landfall_faults)]
+        let entry = if is_armed(Fault::WakerAfterCheck) {
+            drop(inner);
+            inner = self.inner.lock();
+            let Some((_, entry)) = inner.registry.entry_mut(index) else { return Park::Abort };
+            entry
+        } else {
+            entry
+        };
         let before = entry.waker.replace(waker);
         drop(inner);
         drop(before);
@@ -321,8 +344,15 @@ impl Core {
         if !inner.registry.mark(id) {
             return false;
         }
-        self.marked.fetch_add(1, Ordering::AcqRel);
         let waker = inner.registry.entry_mut(id.index()).and_then(|(_, entry)| entry.waker.take());
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::CountAfterWake) {
+            drop(inner);
+            waker.map(wake);
+            self.marked.fetch_add(1, Ordering::AcqRel);
+            return true;
+        }
+        self.marked.fetch_add(1, Ordering::AcqRel);
         drop(inner);
         if let Some(waker) = waker {
             wake(waker);
@@ -336,8 +366,8 @@ impl Core {
         options: TaskSetOptions,
     ) -> Result<Arc<Core>, ChildError> {
         let child = Self::new(name, options, Some(Arc::clone(self)));
-        let mut inner = self.inner.lock();
-        if inner.phase > Phase::Running {
+        let (mut inner, phase) = self.at_gate();
+        if phase > Phase::Running {
             return Err(ChildError::Closed { set: self.name.to_string() });
         }
         if !inner.children.insert(&child) {
@@ -348,8 +378,8 @@ impl Core {
 
     /// Lets a termination find a closure that is about to be queued; false if it has looked already.
     pub(super) fn add_queued(&self, index: u32, job: Arc<dyn Job>) -> bool {
-        let mut inner = self.inner.lock();
-        if inner.phase >= Phase::Aborting {
+        let (mut inner, phase) = self.at_gate();
+        if phase >= Phase::Aborting {
             return false;
         }
         inner.queued.insert(index, job);
@@ -365,6 +395,12 @@ impl Core {
     pub(super) fn start_queued(&self, index: u32) -> bool {
         let mut inner = self.inner.lock();
         let job = inner.queued.remove(&index);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::KeepJob)
+            && let Some(job) = &job
+        {
+            inner.queued.insert(index, Arc::clone(job));
+        }
         let may_start = inner.phase < Phase::Aborting && !inner.registry.is_marked(index);
         drop(inner);
         drop(job);

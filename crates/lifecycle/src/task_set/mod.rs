@@ -7,6 +7,8 @@ mod end;
 mod error;
 mod history;
 mod live;
+#[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+mod models;
 mod name;
 mod options;
 mod owned;
