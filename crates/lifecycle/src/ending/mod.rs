@@ -12,7 +12,7 @@ use self::begun::{Begun, Stage};
 pub use self::owner::Owner;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::contain;
+use crate::panics::{contain, log};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, Timekeeper, Watched};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -262,24 +262,22 @@ impl Ending {
                 return report;
             }
         }
-        let mut report = Report::new(owner.name().into_owned(), Reason::Requested);
-        owner.fill(&mut report);
-        report
+        filled(owner, Report::new(name_of(owner), Reason::Requested))
     }
 
     /// A report made now; none if nothing has begun.
     fn fresh<O: Owner>(owner: &Arc<O>) -> Option<Report> {
-        let mut report = {
+        let name = name_of(owner);
+        let report = {
             let state = owner.ending().state.lock();
             let State::Begun(begun) = &*state else { return None };
-            let mut report = Report::new(owner.name().into_owned(), begun.reason.clone());
+            let mut report = Report::new(name, begun.reason.clone());
             report.began_after = begun.began_after;
             report.took = begun.now().saturating_duration_since(begun.since);
             report.grace_cut = begun.grace_cut;
             report
         };
-        owner.fill(&mut report);
-        Some(report)
+        Some(filled(owner, report))
     }
 
     fn log_if_unawaited<O: Owner>(&self, owner: &Arc<O>) {
@@ -290,15 +288,28 @@ impl Ending {
         match report.reason {
             // The parent's report has it, or the drop has said it.
             Reason::ParentTerminating | Reason::Dropped => {}
-            _ if report.is_clean() => tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"),
-            _ => tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean"),
+            _ if report.is_clean() => {
+                log(|| tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"));
+            }
+            _ => log(|| tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean")),
         }
+    }
+}
+
+fn name_of<O: Owner>(owner: &Arc<O>) -> String {
+    contain(|| owner.name().into_owned()).unwrap_or_else(|_| "an owner whose name panicked".to_owned())
+}
+
+fn filled<O: Owner>(owner: &Arc<O>, mut report: Report) -> Report {
+    match contain(|| owner.fill(&mut report)) {
+        Ok(()) => report,
+        Err(message) => report.with_error(format!("panicked while it reported: {message}")),
     }
 }
 
 /// Calls a user's code whose panic must not stop the ending half-way.
 fn tell(hook: impl FnOnce()) {
     if let Err(error) = contain(hook) {
-        tracing::error!(error, "a hook of the owner panicked");
+        log(|| tracing::error!(error, "a hook of the owner panicked"));
     }
 }

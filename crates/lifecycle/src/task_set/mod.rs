@@ -34,8 +34,11 @@ pub use registry::TaskId;
 pub use task::{AbortOnDrop, Task};
 pub use tracked::Tracked;
 
-use self::core::Core;
+pub(crate) use self::core::Core;
+#[cfg(feature = "leak-check")]
+pub(crate) use self::live::Live;
 use crate::ending::{Ending, Owner};
+use crate::panics::log;
 use crate::report::{Place, Report, TaskKind};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::{Arc, Weak};
@@ -162,11 +165,7 @@ impl TaskSet {
     /// in it or not.
     #[must_use]
     pub fn live(&self) -> Vec<TaskInfo> {
-        let mut live = Vec::new();
-        self.core().for_each_live(|id, kind, entry, age| {
-            live.push(TaskInfo { id, name: entry.name, kind, place: entry.place.into(), age });
-        });
-        live
+        self.core().live()
     }
 
     /// Aborts one entry, as [`Task::abort`] does; false if it has ended or is being aborted already.
@@ -249,8 +248,10 @@ impl Drop for Handle {
         }
         let live = core.names_of_live(NAMES_IN_WARNING_MAX);
         if !live.is_empty() {
-            tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
-                "dropped without a termination: aborting what runs");
+            log(|| {
+                tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
+                    "dropped without a termination: aborting what runs");
+            });
         }
         Ending::begin(core, &Shutdown::now().because(Reason::Dropped));
     }

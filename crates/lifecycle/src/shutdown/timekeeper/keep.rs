@@ -10,7 +10,7 @@ use futures_util::future::select;
 use super::{Keeper, NoClockThread, State, Timekeeper, Watch, WatchId, Watched, probe};
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::contain;
+use crate::panics::{contain, log};
 #[cfg(feature = "test-clock")]
 use crate::shutdown::clock::Kind;
 use crate::sync::Arc;
@@ -127,7 +127,7 @@ impl Timekeeper {
     fn call(&self, id: WatchId, at: Instant, now: Instant, target: Arc<dyn Watched>) {
         // A waker or callback of a user may panic in there; the deadlines of the others must be kept all the same.
         let next = contain(|| probe(|| target.on_due(at, now))).unwrap_or_else(|error| {
-            tracing::error!(error, "deadline callback panicked");
+            log(|| tracing::error!(error, "deadline callback panicked"));
             None
         });
         let mut state = self.state.lock();
