@@ -13,6 +13,7 @@ mod name;
 mod options;
 mod owned;
 mod phase;
+mod queue;
 mod registry;
 mod spawn;
 mod task;

@@ -15,7 +15,7 @@ use crate::task_set::core::Core;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn below(core: &Arc<Core>, name: &'static str) -> Arc<Core> {
-    core.add_child(name.into(), TaskSetOptions::default()).unwrap()
+    core.add_child(name.into(), TaskSetOptions::default()).expect("it has not begun to end")
 }
 
 fn runs<F: Future<Output = ()> + Send + 'static>(future: F) -> thread::JoinHandle<()> {
