@@ -13,7 +13,7 @@ pub(crate) enum Command {
     LeakCheck { scenario: Option<String>, list: bool },
     Loom { full: bool },
     Shuttle { full: bool, seed: Option<String> },
-    Miri { full: bool },
+    Miri,
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
@@ -85,7 +85,7 @@ const VERBS: &[Verb] = &[
         name: "miri",
         about: "the unit tests of the core under miri, with its check for leaks, then a planted leak",
         operand: None,
-        flags: &[Flag { name: FULL, value: None, about: "the tests of its behaviour that miri can run, too" }],
+        flags: &[],
     },
     Verb {
         name: "bench",
@@ -124,7 +124,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "leak-check" => Command::LeakCheck { scenario: once("--scenario", values("--scenario"))?, list: has(LIST) },
         "loom" => Command::Loom { full: has(FULL) },
         "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once("--seed", values("--seed"))?)? },
-        "miri" => Command::Miri { full: has(FULL) },
+        "miri" => Command::Miri,
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -244,7 +244,7 @@ mod tests {
             Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
         );
         assert_eq!(parsed("loom --full"), Ok(Command::Loom { full: true }));
-        assert_eq!(parsed("miri"), Ok(Command::Miri { full: false }));
+        assert_eq!(parsed("miri"), Ok(Command::Miri));
         assert_eq!(parsed("shuttle --seed 7"), Ok(Command::Shuttle { full: false, seed: Some("7".to_owned()) }));
         assert_eq!(
             parsed("bench lifecycle --check --json=f.json"),

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
         Command::Loom { full } => models::run(&LOOM, Effort { full, seed: None }),
         Command::Shuttle { full, seed } => models::run(&SHUTTLE, Effort { full, seed: seed.as_deref() }),
-        Command::Miri { full } => miri::run(full),
+        Command::Miri => miri::run(),
         Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {

@@ -16,22 +16,19 @@ const PACKAGE: &str = "landfall-lifecycle";
 const CORE: &[&str] = &["block_on::", "ending::", "shutdown::", "task_set::"];
 const SLOW: &str = "an_earlier_watch_is_heard_while_the_thread_goes_to_sleep";
 
-/// The modules of its behaviour that need neither sockets nor processes nor thousands of rounds.
-const BEHAVIOUR: &[&str] = &["blocking::", "closing::", "hooks::", "self_join::", "tracked::"];
-
 /// The fault that only miri sees, and a test that runs through it.
 const FAULT: &str = "keep-job";
 const TEST: &str = "task_set::blocking::tests::a_job_that_has_run_leaves_its_set";
 
 /// Runs them and closes with the counts.
-pub(crate) fn run(full: bool) -> Result<bool, String> {
+pub(crate) fn run() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let tally = match missing(&workspace) {
         Some(reason) => {
             let skips = vec![Skip { name: "miri".to_owned(), reason }];
             Tally { counts: Counts::SKIPPED, skips, ..Tally::default() }
         }
-        None => all(&workspace, full)?,
+        None => all(&workspace)?,
     };
     Ok(tally.close())
 }
@@ -42,14 +39,10 @@ pub(crate) fn missing(workspace: &Workspace) -> Option<String> {
     (!is_there).then(|| "nightly Rust with the component miri is not installed".to_owned())
 }
 
-/// Runs the unit tests, with `full` some of the behaviour's too, and the planted leak.
-pub(crate) fn all(workspace: &Workspace, full: bool) -> Result<Tally, String> {
+/// Runs the unit tests of the core and the planted leak.
+pub(crate) fn all(workspace: &Workspace) -> Result<Tally, String> {
     let mut core = miri(workspace, &["test", "--package", PACKAGE, "--lib", "--", "--skip", SLOW]);
     let mut tally = tests(core.args(CORE))?;
-    if full {
-        let mut command = miri(workspace, &["test", "--package", PACKAGE, "--test", "it", "--"]);
-        tally.add(tests(command.args(BEHAVIOUR))?);
-    }
     let mut planted = miri(workspace, &["test", "--package", PACKAGE, "--lib", "--", "--exact", TEST]);
     match leaks(planted.env("LANDFALL_FAULT", FAULT)) {
         Ok(()) => tally.counts.passed += 1,

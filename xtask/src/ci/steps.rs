@@ -184,7 +184,7 @@ fn shuttle(workspace: &Workspace) -> Result<Outcome, String> {
 fn under_miri(workspace: &Workspace) -> Result<Outcome, String> {
     Ok(match miri::missing(workspace) {
         Some(reason) => Outcome::Skipped(reason),
-        None => Outcome::Counted(miri::all(workspace, false)?),
+        None => Outcome::Counted(miri::all(workspace)?),
     })
 }
 
