@@ -11,6 +11,9 @@ pub(crate) enum Command {
     Test,
     Tidy { bless: bool },
     LeakCheck { scenario: Option<String>, list: bool },
+    Loom { full: bool },
+    Shuttle { full: bool, seed: Option<String> },
+    Miri,
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
@@ -30,6 +33,7 @@ struct Flag {
 }
 
 const LIST: &str = "--list";
+const FULL: &str = "--full";
 
 const VERBS: &[Verb] = &[
     Verb {
@@ -61,6 +65,27 @@ const VERBS: &[Verb] = &[
             Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
             Flag { name: LIST, value: None, about: "list the scenarios" },
         ],
+    },
+    Verb {
+        name: "loom",
+        about: "the models of the core under every schedule, then with each planted fault that they must catch",
+        operand: None,
+        flags: &[Flag { name: FULL, value: None, about: "with one preemption more: some minutes" }],
+    },
+    Verb {
+        name: "shuttle",
+        about: "a tree of task sets under random schedules, then with planted faults that they must find",
+        operand: None,
+        flags: &[
+            Flag { name: FULL, value: None, about: "with twenty-five times as many schedules" },
+            Flag { name: "--seed", value: Some("N"), about: "the schedule of this seed once more" },
+        ],
+    },
+    Verb {
+        name: "miri",
+        about: "the unit tests of the core under miri, with its check for leaks, then a planted leak",
+        operand: None,
+        flags: &[],
     },
     Verb {
         name: "bench",
@@ -97,6 +122,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "test" => Command::Test,
         "tidy" => Command::Tidy { bless: has("--bless") },
         "leak-check" => Command::LeakCheck { scenario: once("--scenario", values("--scenario"))?, list: has(LIST) },
+        "loom" => Command::Loom { full: has(FULL) },
+        "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once("--seed", values("--seed"))?)? },
+        "miri" => Command::Miri,
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -115,6 +143,13 @@ fn operand<'a>(verb: &Verb, arguments: &'a [String]) -> Result<(String, &'a [Str
 
 fn once(flag: &str, mut values: Vec<String>) -> Result<Option<String>, String> {
     if values.len() > 1 { Err(format!("`{flag}` may be given once")) } else { Ok(values.pop()) }
+}
+
+fn seed(given: Option<String>) -> Result<Option<String>, String> {
+    match given {
+        Some(seed) if seed.parse::<u64>().is_err() => Err(format!("`--seed` is a number of 64 bits, not `{seed}`")),
+        given => Ok(given),
+    }
 }
 
 fn flags(verb: &Verb, arguments: &[String]) -> Result<Vec<(&'static str, String)>, String> {
@@ -208,6 +243,9 @@ mod tests {
             parsed("leak-check --scenario relay"),
             Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
         );
+        assert_eq!(parsed("loom --full"), Ok(Command::Loom { full: true }));
+        assert_eq!(parsed("miri"), Ok(Command::Miri));
+        assert_eq!(parsed("shuttle --seed 7"), Ok(Command::Shuttle { full: false, seed: Some("7".to_owned()) }));
         assert_eq!(
             parsed("bench lifecycle --check --json=f.json"),
             Ok(Command::Bench { name: "lifecycle".to_owned(), json: Some("f.json".into()), check: true })
@@ -216,11 +254,13 @@ mod tests {
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("fix", &["`fix`", "ci, test, tidy, leak-check, bench"]);
+        refused("fix", &["`fix`", "ci, test, tidy, leak-check, loom, shuttle, miri, bench"]);
         refused("bench", &["`bench NAME`"]);
         refused("bench --check lifecycle", &["`bench NAME`"]);
         refused("bench lifecycle pool", &["`bench`", "`pool`"]);
         refused("bench lifecycle --json a --json b", &["once"]);
+        refused("shuttle --seed x", &["--seed", "`x`"]);
+        refused("loom --seed 7", &["`loom`", "--full"]);
         refused("tidy --fix", &["`--fix`", "--bless"]);
         refused("tidy --bless=yes", &["`--bless`", "`yes`"]);
         refused("test lifecycle", &["`test`", "`lifecycle`"]);

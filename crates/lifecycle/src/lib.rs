@@ -38,6 +38,8 @@ mod ending;
 mod faults;
 #[cfg(feature = "leak-check")]
 pub mod leak_check;
+#[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+mod model;
 mod panics;
 mod report;
 #[cfg(feature = "service")]

@@ -4,8 +4,6 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use tokio::sync::Notify;
-
 /// Runs `body`, and gives the text of its panic if it panicked.
 pub(crate) fn contain<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(body)).map_err(into_message)
@@ -20,15 +18,6 @@ pub(crate) fn log(line: impl FnOnce()) {
 /// Wakes whoever waits; a waker is a user's code.
 pub(crate) fn wake(waker: Waker) {
     if let Err(error) = contain(|| waker.wake()) {
-        log(|| tracing::error!(error, "waker panicked"));
-    }
-}
-
-/// Wakes all who wait on `notify`.
-///
-/// If one of the wakers panics, tokio may leave out others that waited when it did; they look again at the next change.
-pub(crate) fn wake_all(notify: &Notify) {
-    if let Err(error) = contain(|| notify.notify_waiters()) {
         log(|| tracing::error!(error, "waker panicked"));
     }
 }

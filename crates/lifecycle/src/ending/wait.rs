@@ -81,7 +81,7 @@ impl Ending {
         }
     }
 
-    fn stand(&self) -> Stand {
+    pub(super) fn stand(&self) -> Stand {
         match &*self.state.lock() {
             State::Over(_) => Stand::Over,
             State::Begun(begun) if begun.stage == Stage::Overdue => Stand::Overdue,
@@ -92,7 +92,7 @@ impl Ending {
 }
 
 /// Where a caller stands.
-enum Stand {
+pub(super) enum Stand {
     Going,
     Clockless,
     Overdue,
@@ -100,7 +100,7 @@ enum Stand {
 }
 
 impl Stand {
-    fn is_reported(&self) -> bool {
+    pub(super) fn is_reported(&self) -> bool {
         matches!(self, Self::Overdue | Self::Over)
     }
 }

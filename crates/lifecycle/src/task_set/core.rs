@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::panic::Location;
 use std::task::Waker;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -25,8 +24,9 @@ use crate::faults::{Fault, is_armed};
 use crate::panics::{dispose, log, wake};
 use crate::report::{Activity, Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
-use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Arc, Mutex, MutexGuard};
 
 pub(crate) struct Core {
     /// Tells this set from all others of the process, for the threads' marks.
@@ -40,7 +40,7 @@ pub(crate) struct Core {
     /// A copy of `Inner::phase`, so that a poll needs no lock. Written under the lock only.
     pub(super) phase: AtomicU8,
     /// How many live entries are marked for abort one by one.
-    marked: AtomicU32,
+    pub(super) marked: AtomicU32,
     pub(super) ended_threads: Arc<EndedThreads>,
     pub(super) inner: Mutex<Inner>,
 }
@@ -67,7 +67,8 @@ pub(super) enum Park {
     Abort,
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Of std in models too: it counts through all of them.
+static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 impl Core {
     pub(super) fn new(name: TaskName, options: TaskSetOptions, parent: Option<Arc<Core>>) -> Arc<Self> {
@@ -159,8 +160,8 @@ impl Core {
             TaskKind::Driver => Phase::Ending,
             _ => Phase::Running,
         };
-        let mut inner = self.inner.lock();
-        let is_closed = inner.phase > gate;
+        let (mut inner, phase) = self.at_gate();
+        let is_closed = phase > gate;
         #[cfg(landfall_faults)]
         let is_closed = is_closed && !is_armed(Fault::ForgetClose);
         if is_closed {
@@ -170,6 +171,19 @@ impl Core {
         let taken = inner.registry.insert(kind, since, name, place);
         drop(inner);
         taken.ok_or_else(|| self.closed())
+    }
+
+    /// The phase with the lock under which a gate is passed.
+    #[inline]
+    pub(super) fn at_gate(&self) -> (MutexGuard<'_, Inner>, Phase) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::GateOutsideLock) {
+            let phase = self.phase();
+            return (self.inner.lock(), phase);
+        }
+        let inner = self.inner.lock();
+        let phase = inner.phase;
+        (inner, phase)
     }
 
     /// Takes an entry back that never came to life.
@@ -317,6 +331,11 @@ impl Core {
         if phase >= aborts_from(kind) {
             return Park::Abort;
         }
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::WakerAfterCheck) {
+            drop(inner);
+            inner = self.inner.lock();
+        }
         let before = inner.registry.leave_waker(index, waker);
         drop(inner);
         drop(before);
@@ -329,8 +348,15 @@ impl Core {
         if !inner.registry.mark(id) {
             return false;
         }
-        self.marked.fetch_add(1, Ordering::AcqRel);
         let waker = inner.registry.take_waker(id.index());
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::CountAfterWake) {
+            drop(inner);
+            waker.map(wake);
+            self.marked.fetch_add(1, Ordering::AcqRel);
+            return true;
+        }
+        self.marked.fetch_add(1, Ordering::AcqRel);
         drop(inner);
         if let Some(waker) = waker {
             wake(waker);
@@ -344,45 +370,14 @@ impl Core {
         options: TaskSetOptions,
     ) -> Result<Arc<Core>, ChildError> {
         let child = Self::new(name, options, Some(Arc::clone(self)));
-        let mut inner = self.inner.lock();
-        if inner.phase > Phase::Running {
+        let (mut inner, phase) = self.at_gate();
+        if phase > Phase::Running {
             return Err(ChildError::Closed { set: self.name.to_string() });
         }
         if !inner.children.insert(&child) {
             return Err(ChildError::NameTaken { set: self.name.to_string(), name: child.name.to_string() });
         }
         Ok(child)
-    }
-
-    /// Lets a termination find a closure that is about to be queued; false if it has looked already.
-    pub(super) fn add_queued(&self, index: u32, job: Arc<dyn Job>) -> bool {
-        let mut inner = self.inner.lock();
-        if inner.phase >= Phase::Aborting {
-            return false;
-        }
-        inner.queued.insert(index, job);
-        true
-    }
-
-    /// A closure that was taken out of the queue is being dropped now.
-    pub(super) fn note_dropping(&self, index: u32) {
-        self.inner.lock().taken.insert(index, Activity::Dropping);
-    }
-
-    /// A queued closure is about to run; false if it must not.
-    pub(super) fn start_queued(&self, index: u32) -> bool {
-        let mut inner = self.inner.lock();
-        let job = inner.queued.remove(&index);
-        let may_start = inner.phase < Phase::Aborting && !inner.registry.is_marked(index);
-        drop(inner);
-        drop(job);
-        may_start
-    }
-
-    /// Keeps the handle of a thread whose entry lives.
-    pub(super) fn add_thread(&self, index: u32, handle: JoinHandle<()>) {
-        self.inner.lock().threads.insert(index, handle);
-        self.ended_threads.join_gone();
     }
 }
 

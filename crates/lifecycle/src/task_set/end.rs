@@ -122,6 +122,11 @@ impl Owner for Core {
     }
 
     fn on_begin(self: &Arc<Self>, how: &Shutdown) {
+        #[cfg(landfall_faults)]
+        let was_empty = !is_armed(Fault::EmptyBeforeClose) || {
+            let inner = self.inner.lock();
+            inner.registry.len() == 0 && inner.children.is_empty()
+        };
         drop(self.raise(Phase::Draining));
         let token = &self.token;
         #[cfg(landfall_faults)]
@@ -131,6 +136,10 @@ impl Owner for Core {
             log(|| tracing::error!(error, "waker panicked"));
         }
         self.on_tighten(&self.ending.tightened(how));
+        #[cfg(landfall_faults)]
+        if !was_empty {
+            return;
+        }
         let is_over = self.conclude(&mut self.inner.lock());
         self.finish_if(is_over);
     }

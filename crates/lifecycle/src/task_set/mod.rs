@@ -7,10 +7,13 @@ mod end;
 mod error;
 mod history;
 mod live;
+#[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+mod models;
 mod name;
 mod options;
 mod owned;
 mod phase;
+mod queue;
 mod registry;
 mod spawn;
 mod task;

@@ -7,6 +7,8 @@ use std::task::Waker;
 
 use super::name::TaskName;
 use super::ticks::Ticks;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::report::TaskKind;
 
 /// Entries a chunk. Growing never moves an entry, so it never holds up a spawn for longer than one chunk takes.
@@ -202,6 +204,8 @@ impl Registry {
     pub(super) fn mark(&mut self, id: TaskId) -> bool {
         let Some(slot) = self.slot_mut(id.index) else { return false };
         let is_live = matches!(slot.body, Body::Taken(_)) && slot.tag.generation() == id.generation;
+        #[cfg(landfall_faults)]
+        let is_live = is_live || is_armed(Fault::AbortByPlace) && matches!(slot.body, Body::Taken(_));
         let is_news = is_live && !slot.tag.is_marked();
         if is_news {
             slot.tag.0 |= Tag::MARKED;
