@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Command::Ci { steps, list } => ci::run(&steps, list),
         Command::Test => test::run(),
         Command::Tidy { bless } => tidy::run(bless),
-        Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
+        Command::LeakCheck(options) => leak_check::run(&options),
         Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {

@@ -37,7 +37,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "msrv", about: "everything compiles with the oldest Rust promised", run: msrv },
     Step { name: "test", about: "`cargo xtask test`, started as the README has it", run: tests },
     Step { name: "integration", about: "the tests of landfall-tests", run: integration },
-    Step { name: "leak-check", about: "the scenario programs", run: leaks },
+    Step { name: "leak-check", about: "the scenario programs, quiet and with each planted fault", run: leaks },
 ];
 
 fn at_root(workspace: &Workspace, arguments: &[&str]) -> Command {
