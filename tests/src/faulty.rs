@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::http::{Client, Reply, Request, Server};
+use crate::random::Random;
 
 const THREADS: usize = 16;
 
@@ -79,9 +80,8 @@ fn serve(fault: Fault) -> io::Result<()> {
     let mut signals = runtime
         .block_on(async { Ok::<_, io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)) })?;
     let server = Server::bind("127.0.0.1:0")?;
-    // Ids go on after a restart, as those of a relay that keeps something would.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let first = i64::try_from(since.as_micros()).unwrap_or(1);
+    // No id comes again after a restart, as with a relay that keeps something.
+    let first = i64::try_from(Random::new(Random::draw_seed()).number() >> 16).unwrap_or(1);
     let relay = Relay { fault, next: AtomicI64::new(first), waiting: Mutex::default(), states: Mutex::default() };
     eprintln!("listening on http://{}", server.address());
     server.during(

@@ -11,10 +11,30 @@ use std::sync::OnceLock;
 pub(crate) enum Fault {
     /// A termination closes no gate: work goes on being accepted.
     ForgetClose,
+    /// A connection's socket is kept: a second descriptor of it is never closed.
+    KeepClone,
+    /// A termination begins no child set and forgets it: what it owns lives on.
+    LeakChild,
+    /// The thread that keeps the deadlines stays when nothing is left to keep, and nobody joins it.
+    LeaveThread,
+    /// No thread can be made to keep the deadlines. Nothing is left behind: it shows what the crate does then.
+    NoThread,
+    /// When grace is over, entries leave their set while their futures live on.
+    SkipJoin,
+    /// A termination does not cancel the token: nobody is asked to finish.
+    SwallowCancel,
 }
 
 /// Every fault with the name that arms it.
-const FAULTS: &[(&str, Fault)] = &[("forget-close", Fault::ForgetClose)];
+const FAULTS: &[(&str, Fault)] = &[
+    ("forget-close", Fault::ForgetClose),
+    ("keep-clone", Fault::KeepClone),
+    ("leak-child", Fault::LeakChild),
+    ("leave-thread", Fault::LeaveThread),
+    ("no-thread", Fault::NoThread),
+    ("skip-join", Fault::SkipJoin),
+    ("swallow-cancel", Fault::SwallowCancel),
+];
 
 /// Whether this fault is armed.
 ///

@@ -1,4 +1,4 @@
-//! The ban on spawning holds: clippy, with the workspace's clippy.toml, refuses each way to start unowned work.
+//! The bans hold: clippy, with the workspace's clippy.toml, refuses each way to start unowned work, and the wall clock.
 //!
 //! A scratch workspace gets the root's clippy.toml and Cargo.lock, so that no new version is resolved, and nothing is
 //! fetched that a build of this workspace has fetched.
@@ -50,6 +50,7 @@ pub fn work(runtime: &tokio::runtime::Runtime, local: &tokio::task::LocalSet) {
     let tracker = tokio_util::task::TaskTracker::new(); // refused
     let executor = hyper_util::rt::TokioExecutor::new(); // refused
     drop((set, tracker, executor));
+    let _ = std::time::SystemTime::now(); // refused
 }
 
 pub async fn files() -> std::io::Result<()> {

@@ -102,6 +102,11 @@ impl Core {
         self.id
     }
 
+    #[cfg(landfall_faults)]
+    pub(super) fn has_parent(&self) -> bool {
+        self.parent.is_some()
+    }
+
     pub(super) fn name_text(&self) -> &str {
         self.name.as_str()
     }

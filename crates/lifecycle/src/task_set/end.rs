@@ -9,6 +9,8 @@ use super::core::{Core, Inner};
 use super::phase::{Phase, aborts_from};
 use crate::current::{self, Stay};
 use crate::ending::{Ending, Owner};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, wake};
 use crate::report::{Activity, Outcome, Report, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
@@ -54,12 +56,26 @@ impl Core {
 
     fn abort_from(self: &Arc<Self>, phase: Phase) {
         let Aborted { wakers, jobs } = self.raise(phase);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::SkipJoin) {
+            return self.forget_entries();
+        }
         for waker in wakers {
             wake(waker);
         }
         if !jobs.is_empty() {
             blocking::dispose_elsewhere(self, jobs);
         }
+    }
+
+    #[cfg(landfall_faults)]
+    fn forget_entries(self: &Arc<Self>) {
+        let mut inner = self.inner.lock();
+        let forgotten: Vec<_> = (0..inner.registry.places()).map(|index| inner.registry.remove(index)).collect();
+        let is_over = self.conclude(&mut inner);
+        drop(inner);
+        drop(forgotten);
+        self.finish_if(is_over);
     }
 
     /// The name of a live entry of this set or of a set below it.
@@ -113,8 +129,11 @@ impl Owner for Core {
 
     fn on_begin(self: &Arc<Self>, how: &Shutdown) {
         drop(self.raise(Phase::Draining));
+        let token = &self.token;
+        #[cfg(landfall_faults)]
+        let token = if is_armed(Fault::SwallowCancel) { &token.child_token() } else { token };
         // It wakes whoever waits for it, and a waker is a user's code.
-        if let Err(error) = contain(|| self.token.cancel()) {
+        if let Err(error) = contain(|| token.cancel()) {
             tracing::error!(error, "waker panicked");
         }
         self.on_tighten(&self.ending.tightened(how));
@@ -125,6 +144,11 @@ impl Owner for Core {
     fn on_tighten(self: &Arc<Self>, how: &Shutdown) {
         let how = how.clone().because(Reason::ParentTerminating);
         for child in self.children() {
+            #[cfg(landfall_faults)]
+            if is_armed(Fault::LeakChild) {
+                self.inner.lock().children.remove(&child);
+                continue;
+            }
             Ending::begin(&child, &how);
         }
     }

@@ -241,6 +241,10 @@ impl Drop for Handle {
         if core.ending().has_begun() {
             return;
         }
+        #[cfg(landfall_faults)]
+        if core.has_parent() && crate::faults::is_armed(crate::faults::Fault::LeakChild) {
+            return;
+        }
         let live = core.names_of_live(NAMES_IN_WARNING_MAX);
         if !live.is_empty() {
             tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,

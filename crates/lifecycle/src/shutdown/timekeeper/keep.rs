@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::select;
 
 use super::{Keeper, NoClockThread, State, Timekeeper, Watch, WatchId, Watched, probe};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, wake_all};
 use crate::shutdown::clock::Kind;
 use crate::sync::Arc;
@@ -24,6 +26,10 @@ enum Step {
 impl Timekeeper {
     #[expect(clippy::disallowed_methods, reason = "the timekeeper is the thread that ends owners; settle joins it")]
     pub(super) fn start(self: &Arc<Self>) -> Result<Option<JoinHandle<()>>, NoClockThread> {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::NoThread) {
+            return Err(NoClockThread);
+        }
         let keeper = Arc::clone(self);
         match &self.clock.0 {
             Kind::System => std::thread::Builder::new()
@@ -42,6 +48,8 @@ impl Timekeeper {
     fn run(&self) {
         loop {
             match self.step() {
+                #[cfg(landfall_faults)]
+                Step::Leave if is_armed(Fault::LeaveThread) => std::thread::park(),
                 Step::Leave => return,
                 Step::Again => {}
                 Step::Wait => {

@@ -237,6 +237,10 @@ impl Keeper {
     /// Joins a thread that has nothing but its epilogue left.
     fn join(self) {
         if let Self::Leaving(Some(handle)) = self {
+            #[cfg(landfall_faults)]
+            if crate::faults::is_armed(crate::faults::Fault::LeaveThread) {
+                return;
+            }
             // It cannot have panicked: calls are caught. A failed join has nothing to tell either way.
             drop(handle.join());
         }
