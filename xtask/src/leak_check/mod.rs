@@ -26,6 +26,7 @@ mod build;
 mod cell;
 mod fault;
 mod options;
+mod page;
 mod plan;
 mod scenario;
 mod verdict;
@@ -110,6 +111,9 @@ fn check(
     let kept = kept(seed, options.full, &outcomes);
     if let Some(file) = &options.json {
         write(file, &format!("{kept}\n"))?;
+    }
+    if let Some(file) = &options.html {
+        write(file, &page::cells(&kept))?;
     }
     let mut tally = Tally::default();
     outcomes.into_iter().for_each(|outcome| record(&mut tally, outcome));

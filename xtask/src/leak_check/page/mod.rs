@@ -1,0 +1,191 @@
+//! The page that `--html` writes: one file that needs nothing from elsewhere.
+
+mod html;
+mod waterfall;
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use self::html::{escaped, page, table, word};
+
+/// The page of a leak check, from what `--json` keeps.
+pub(super) fn cells(kept: &Value) -> String {
+    let cells = list(kept, "cells");
+    let mut scenarios: Vec<&str> = Vec::new();
+    for cell in cells {
+        let name = text(cell, "scenario");
+        if !scenarios.contains(&name) {
+            scenarios.push(name);
+        }
+    }
+    let mut body = head(kept, cells);
+    body.push_str(&matrix(&scenarios, cells));
+    body.push_str(waterfall::KEY);
+    for (at, scenario) in scenarios.iter().enumerate() {
+        body.push_str(&section(at, scenario, &of(cells, scenario)));
+    }
+    page("Landfall leak check", &body)
+}
+
+fn head(kept: &Value, cells: &[Value]) -> String {
+    let count = |word: &str| cells.iter().filter(|cell| cell["verdict"] == word).count();
+    let took: u64 = cells.iter().filter_map(|cell| cell["took_ms"].as_u64()).sum();
+    let (passed, failed, skipped) = (count("passed"), count("FAILED"), count("skipped"));
+    let which = if kept["full"] == true { "full run" } else { "the gate's selection" };
+    format!(
+        "<p class=\"faint\">seed {}, {which}, {} in all: {passed} cells passed, {failed} failed, {skipped} skipped</p>\n\
+         <p>Each scenario is run quietly, where nothing may be left, and with each of its planted faults, which has to be \
+         found. A fault in the product's own code is looked for in two builds: as stable tokio shows it, and with the \
+         places of tasks.</p>\n",
+        kept["seed"],
+        seconds(took)
+    )
+}
+
+/// Scenarios by faults.
+fn matrix(scenarios: &[&str], cells: &[Value]) -> String {
+    let mut columns: Vec<&str> = Vec::new();
+    for cell in cells {
+        if !columns.contains(&column(cell)) {
+            columns.push(column(cell));
+        }
+    }
+    let rows = scenarios.iter().enumerate().map(|(at, scenario)| {
+        let cells = of(cells, scenario);
+        let mut row = vec![format!("<a href=\"#scenario-{at}\">{}</a>", escaped(scenario))];
+        row.extend(columns.iter().map(|name| {
+            let here = cells.iter().filter(|cell| column(cell) == *name);
+            here.map(|cell| {
+                let (build, took) = (escaped(text(cell, "build")), seconds(cell["took_ms"].as_u64().unwrap_or(0)));
+                format!("<div class=\"cell\">{} <small>{took}, {build}</small></div>", result(cell))
+            })
+            .collect()
+        }));
+        row
+    });
+    let head: Vec<String> = [""].into_iter().chain(columns.iter().copied()).map(escaped).collect();
+    table(&head, &rows.collect::<Vec<_>>())
+}
+
+fn section(at: usize, scenario: &str, cells: &[&Value]) -> String {
+    let head = ["fault", "build", "ended in", "rounds", "", "what was left", "again"].map(str::to_owned);
+    let rows: Vec<Vec<String>> = cells.iter().map(|cell| row(cell)).collect();
+    let mut section = format!("<h2 id=\"scenario-{at}\">{}</h2>\n{}", escaped(scenario), table(&head, &rows));
+    let last = cells.iter().rev().find(|cell| cell["fault"].is_null() && cell["said"]["report"].is_object());
+    if let Some(cell) = last {
+        let _ = write!(section, "<h3>Its last quiet termination</h3>\n{}", waterfall::draw(&cell["said"]["report"]));
+    }
+    section
+}
+
+fn row(cell: &Value) -> Vec<String> {
+    let said = &cell["said"];
+    let rounds = match (said["rounds"].as_u64(), said["took_ms"]["median"].as_f64(), said["took_ms"]["max"].as_f64()) {
+        (Some(rounds), Some(median), Some(max)) => format!("{rounds}, of {median} ms, at most {max} ms"),
+        (Some(rounds), _, _) => rounds.to_string(),
+        (None, _, _) => String::new(),
+    };
+    vec![
+        escaped(column(cell)),
+        escaped(text(cell, "build")),
+        seconds(cell["took_ms"].as_u64().unwrap_or(0)),
+        rounds,
+        result(cell),
+        left(cell),
+        format!("<code>{}</code>", escaped(text(cell, "replay"))),
+    ]
+}
+
+/// The leaks that were found, else what there is to say.
+fn left(cell: &Value) -> String {
+    let leaks = list(&cell["said"], "leaks");
+    if leaks.is_empty() {
+        return escaped(text(cell, "detail"));
+    }
+    let items: String = leaks.iter().map(|leak| format!("<li>{}</li>", escaped(&named(leak)))).collect();
+    let detail = if cell["verdict"] == "FAILED" { escaped(text(cell, "detail")) } else { String::new() };
+    format!("{detail}<ul>{items}</ul>")
+}
+
+fn named(leak: &Value) -> String {
+    let parts = ["kind", "name", "place", "detail"].map(|field| text(leak, field));
+    let [kind, name, place, detail] = parts;
+    let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
+    let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+    format!("{kind} {name}{place}{detail}")
+}
+
+fn result(cell: &Value) -> String {
+    match (cell["verdict"].as_str(), cell["fault"].is_null()) {
+        (Some("passed"), true) => word("passed", "clean"),
+        (Some("passed"), false) => word("passed", "caught"),
+        (Some("skipped"), _) => word("skipped", "skipped"),
+        (_, true) => word("failed", "NOT CLEAN"),
+        (_, false) => word("failed", "NOT CAUGHT"),
+    }
+}
+
+fn column(cell: &Value) -> &str {
+    cell["fault"].as_str().unwrap_or("quiet")
+}
+
+fn of<'a>(cells: &'a [Value], scenario: &str) -> Vec<&'a Value> {
+    cells.iter().filter(|cell| cell["scenario"] == scenario).collect()
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value[field].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn seconds(millis: u64) -> String {
+    format!("{}.{} s", millis / 1_000, millis % 1_000 / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn cell(fault: &Value, build: &str, verdict: &str, said: &Value) -> Value {
+        json!({
+            "scenario": "set <x>", "fault": fault, "build": build, "verdict": verdict, "detail": "what <was> seen",
+            "took_ms": 1_234, "replay": "cargo xtask leak-check", "said": said, "lines": [],
+        })
+    }
+
+    fn planted() -> String {
+        let leak = json!({ "kind": "thread", "name": "<idler>", "place": "a.rs:3", "detail": "since 2 s" });
+        let report = json!({ "name": "set", "clean": true, "began_after_ms": 0, "took_ms": 7, "children": [] });
+        cells(&json!({ "seed": 7, "full": false, "cells": [
+            cell(&Value::Null, "plain", "passed", &json!({ "rounds": 20, "report": report, "leaks": [] })),
+            cell(&json!("skip-join"), "faults", "passed", &json!({ "leaks": [leak] })),
+            cell(&json!("skip-join"), "unstable", "FAILED", &Value::Null),
+        ] }))
+    }
+
+    #[test]
+    fn the_page_says_what_became_of_each_cell() {
+        let page = planted();
+        for part in ["seed 7", ">clean<", ">caught<", ">NOT CAUGHT<", "1.2 s, unstable", "2 cells passed, 1 failed"] {
+            assert!(page.contains(part), "`{part}` is not on the page");
+        }
+        assert!(page.contains("thread &lt;idler&gt; at a.rs:3: since 2 s"));
+    }
+
+    #[test]
+    fn the_page_shows_the_last_quiet_termination() {
+        assert!(planted().contains("class=\"lane\""));
+    }
+
+    #[test]
+    fn nothing_that_a_program_printed_becomes_markup() {
+        let page = planted();
+        assert!(!page.contains("<x>") && !page.contains("<was>") && !page.contains("<idler>"));
+    }
+}
