@@ -23,6 +23,7 @@ pub mod scenario;
 pub mod scenarios;
 pub mod sink;
 pub mod stop;
+pub mod twin;
 pub mod verdict;
 pub mod witness;
 pub mod workplace;

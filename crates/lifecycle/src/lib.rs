@@ -36,6 +36,8 @@ mod current;
 mod ending;
 #[cfg(landfall_faults)]
 mod faults;
+#[cfg(feature = "leak-check")]
+pub mod leak_check;
 mod panics;
 mod report;
 #[cfg(feature = "service")]

@@ -209,6 +209,6 @@ impl Course<'_> {
             By::Sigterm => counts.push(("ms the slowest stop", u64::try_from(self.slowest.as_millis()).unwrap_or(0))),
             By::Sigkill => counts.push(("killed while starting", self.killed_young)),
         }
-        Outcome { findings, counts, skipped: Vec::new() }
+        Outcome { findings, counts, ..Outcome::default() }
     }
 }
