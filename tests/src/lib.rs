@@ -25,5 +25,6 @@ pub mod sink;
 pub mod stop;
 pub mod twin;
 pub mod verdict;
+pub mod watch;
 pub mod witness;
 pub mod workplace;
