@@ -88,6 +88,7 @@ const LEAK_CHECK: &[Flag] = &[
     Flag { name: "--ready-when", value: Some("TEXT"), about: "part of the line that it prints once it is ready" },
     Flag { name: "--drive", value: Some("LINE"), about: "a command that gives it work while it runs" },
     Flag { name: "--rounds", value: Some("N"), about: "how often it is started and signalled (5)" },
+    Flag { name: "--ready-max", value: Some("SECONDS"), about: "how long it may take until it is ready (30)" },
     Flag { name: "--grace-max", value: Some("SECONDS"), about: "how long it may take to end after the signal (30)" },
     Flag { name: "--folder", value: Some("DIR"), about: "its working folder, in place of a temporary one" },
     Flag { name: "--postgres", value: Some("URL"), about: "a server on which its sessions are counted, by psql" },

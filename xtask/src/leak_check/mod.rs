@@ -30,6 +30,7 @@ mod page;
 mod plan;
 mod scenario;
 mod verdict;
+mod watch;
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -52,6 +53,9 @@ pub(crate) use self::options::Options;
 /// Does what was asked for, and closes with the counts.
 pub(crate) fn run(options: &Options) -> Result<bool, String> {
     let workspace = Workspace::load()?;
+    if let Some(watch) = &options.watch {
+        return watch::run(&workspace, options, watch);
+    }
     let mut builds = Builds::new(&workspace);
     let listed = listed(&workspace, options.scenario.as_deref(), &mut builds)?;
     if options.list {
@@ -134,13 +138,24 @@ fn show(outcome: &Outcome) {
     }
 }
 
+/// How many characters of a detail the table shows.
+const DETAIL_MAX: usize = 110;
+
 const HEAD: &[&str] = &["scenario", "fault", "build", "ended in", "", "detail"];
 
 fn row(outcome: &Outcome) -> Vec<String> {
     let Cell { scenario, build, .. } = &outcome.cell;
     let took = format!("{:.1} s", outcome.took.as_secs_f64());
     let verdict = &outcome.verdict;
-    [scenario, outcome.cell.column(), build.name(), &took, verdict.word(), verdict.detail()].map(str::to_owned).to_vec()
+    let detail = shortened(verdict.detail());
+    [scenario, outcome.cell.column(), build.name(), &took, verdict.word(), &detail].map(str::to_owned).to_vec()
+}
+
+/// The table has a line for each; all of it is in what `--json` keeps.
+fn shortened(detail: &str) -> String {
+    let mut letters = detail.chars();
+    let kept: String = letters.by_ref().take(DETAIL_MAX).collect();
+    if letters.next().is_none() { kept } else { format!("{kept}..") }
 }
 
 /// All cells with all their details.
@@ -195,6 +210,12 @@ mod tests {
         let tally = recorded(Verdict::Skipped("no broker".to_owned()));
         assert!(tally.passed(false));
         assert!(!tally.passed(true));
+    }
+
+    #[test]
+    fn the_table_shows_the_beginning_of_a_detail() {
+        assert_eq!(shortened("10 stops"), "10 stops");
+        assert_eq!(shortened(&"é".repeat(DETAIL_MAX + 1)), format!("{}..", "é".repeat(DETAIL_MAX)));
     }
 
     #[test]

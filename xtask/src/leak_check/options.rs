@@ -25,13 +25,15 @@ pub(crate) struct Watch {
     pub(crate) ready_when: String,
     pub(crate) drive: Option<String>,
     pub(crate) rounds: Option<u64>,
+    pub(crate) ready_max: Option<u64>,
     pub(crate) grace_max: Option<u64>,
     pub(crate) folder: Option<String>,
     pub(crate) postgres: Option<String>,
 }
 
 /// Flags that are of use with `--command` alone, and those that are of none with it.
-const WATCHING: &[&str] = &["--ready-when", "--drive", "--rounds", "--grace-max", "--folder", "--postgres"];
+const WATCHING: &[&str] =
+    &["--ready-when", "--drive", "--rounds", "--ready-max", "--grace-max", "--folder", "--postgres"];
 const CHECKING: &[&str] = &["--scenario", "--fault", "--full", "--list"];
 
 impl Options {
@@ -61,6 +63,7 @@ impl Options {
                 ready_when,
                 drive: value("--drive"),
                 rounds: number("--rounds", value("--rounds"), 10_000)?,
+                ready_max: number("--ready-max", value("--ready-max"), 86_400)?,
                 grace_max: number("--grace-max", value("--grace-max"), 86_400)?,
                 folder: value("--folder"),
                 postgres: value("--postgres"),

@@ -28,6 +28,59 @@ pub(super) fn cells(kept: &Value) -> String {
     page("Landfall leak check", &body)
 }
 
+/// The page of a program that was watched, from what `--json` keeps.
+pub(super) fn watched(kept: &Value) -> String {
+    let rounds = list(kept, "rounds");
+    let clean = rounds.iter().filter(|round| round["clean"] == true).count();
+    let mut body = format!(
+        "<p class=\"faint\">seed {}, {} rounds, {clean} of them clean</p>\n<p><code>{}</code></p>\n",
+        kept["seed"],
+        rounds.len(),
+        escaped(text(kept, "command"))
+    );
+    let head = [
+        "round",
+        "ready after",
+        "signalled after",
+        "ended in",
+        "",
+        "sessions",
+        "held at",
+        "",
+        "what was left",
+        "again",
+    ];
+    let rows: Vec<Vec<String>> = rounds.iter().map(round).collect();
+    body.push_str(&table(&head.map(str::to_owned), &rows));
+    let blind = list(kept, "skipped").iter().map(|reason| ("SKIPPED", reason));
+    for (what, reason) in blind.chain(list(kept, "notes").iter().map(|note| ("note", note))) {
+        let _ = writeln!(body, "<p>{what}: {}</p>", escaped(reason.as_str().unwrap_or_default()));
+    }
+    if let Some(round) = rounds.iter().rev().find(|round| round["report"].is_object()) {
+        let _ = write!(body, "<h2>Its last termination</h2>\n{}{}", waterfall::KEY, waterfall::draw(&round["report"]));
+    }
+    page("Landfall leak check of a program", &body)
+}
+
+fn round(round: &Value) -> Vec<String> {
+    let millis = |field: &str| round[field].as_u64().map_or_else(String::new, |time| format!("{time} ms"));
+    let stages: Vec<&str> = list(round, "stages").iter().filter_map(Value::as_str).collect();
+    let leaks = list(round, "leaks").iter().map(|leak| format!("<li>{}</li>", escaped(&named(leak))));
+    let clean = if round["clean"] == true { word("passed", "clean") } else { word("failed", "NOT CLEAN") };
+    vec![
+        escaped(&round["round"].to_string()),
+        millis("ready_after_ms"),
+        millis("signalled_after_ms"),
+        millis("ended_after_ms"),
+        escaped(text(round, "ended")),
+        round["sessions"].as_u64().map_or_else(|| "not counted".to_owned(), |count| count.to_string()),
+        if stages.is_empty() { "no stage".to_owned() } else { escaped(&stages.join(", ")) },
+        clean,
+        format!("<ul>{}</ul>", leaks.collect::<String>()),
+        format!("<code>{}</code>", escaped(text(round, "replay"))),
+    ]
+}
+
 fn head(kept: &Value, cells: &[Value]) -> String {
     let count = |word: &str| cells.iter().filter(|cell| cell["verdict"] == word).count();
     let took: u64 = cells.iter().filter_map(|cell| cell["took_ms"].as_u64()).sum();
@@ -181,6 +234,29 @@ mod tests {
     #[test]
     fn the_page_shows_the_last_quiet_termination() {
         assert!(planted().contains("class=\"lane\""));
+    }
+
+    #[test]
+    fn the_page_of_a_watched_program_has_its_rounds_and_its_last_report() {
+        let report = json!({ "name": "<svc>", "clean": true, "began_after_ms": 0, "took_ms": 7, "children": [] });
+        let leak = json!({ "kind": "file", "name": "x", "place": null, "detail": "`x` is left" });
+        let page = watched(&json!({
+            "seed": 7, "command": "a & <b>", "skipped": ["no psql"], "notes": [],
+            "rounds": [
+                { "round": 1, "clean": true, "ended": "ended with code 0", "leaks": [], "report": report },
+                { "round": 2, "clean": false, "ended": "killed", "leaks": [leak], "report": null },
+            ],
+        }));
+        for part in [
+            "a &amp; &lt;b&gt;",
+            "1 of them clean",
+            ">NOT CLEAN<",
+            "file x: `x` is left",
+            "SKIPPED: no psql",
+            "&lt;svc&gt;",
+        ] {
+            assert!(page.contains(part), "`{part}` is not on the page");
+        }
     }
 
     #[test]
