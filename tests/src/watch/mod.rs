@@ -90,9 +90,9 @@ impl Watched {
         }
         let looked = options.postgres.is_some() && self.skipped.is_empty();
         if looked && self.rounds.iter().all(|round| round.sessions == Some(0)) {
-            self.notes.push(
-                "no server session was ever seen: does the program set its application name from PGAPPNAME, or from \
-                 {app} in its command line?"
+            self.skipped.push(
+                "server sessions: none was ever seen; does the program take its application name from PGAPPNAME, or \
+                 from {app} in its command line?"
                     .to_owned(),
             );
         }

@@ -215,7 +215,8 @@ impl Running<'_> {
             count = sessions.count(&self.application)?;
         }
         if count > 0 {
-            let text = format!("{count} sessions of `{}` are still on the server", self.application);
+            let plural = if count == 1 { " of" } else { "s of" };
+            let text = format!("{count} session{plural} `{}` still on the server", self.application);
             findings.push(Finding::new(Kind::Session, text).named(&*self.application));
         }
         Ok(findings)
