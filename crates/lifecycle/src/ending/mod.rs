@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use self::begun::{Begun, Stage};
 pub use self::owner::Owner;
-use crate::panics::{contain, wake_all};
+use crate::panics::{contain, log, wake_all};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, Timekeeper, Watched};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -236,24 +236,22 @@ impl Ending {
                 return report;
             }
         }
-        let mut report = Report::new(owner.name().into_owned(), Reason::Requested);
-        owner.fill(&mut report);
-        report
+        filled(owner, Report::new(name_of(owner), Reason::Requested))
     }
 
     /// A report made now; none if nothing has begun.
     fn fresh<O: Owner>(owner: &Arc<O>) -> Option<Report> {
-        let mut report = {
+        let name = name_of(owner);
+        let report = {
             let state = owner.ending().state.lock();
             let State::Begun(begun) = &*state else { return None };
-            let mut report = Report::new(owner.name().into_owned(), begun.reason.clone());
+            let mut report = Report::new(name, begun.reason.clone());
             report.began_after = begun.began_after;
             report.took = begun.now().saturating_duration_since(begun.since);
             report.grace_cut = begun.grace_cut;
             report
         };
-        owner.fill(&mut report);
-        Some(report)
+        Some(filled(owner, report))
     }
 
     fn log_if_unawaited<O: Owner>(&self, owner: &Arc<O>) {
@@ -264,15 +262,28 @@ impl Ending {
         match report.reason {
             // The parent's report has it, or the drop has said it.
             Reason::ParentTerminating | Reason::Dropped => {}
-            _ if report.is_clean() => tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"),
-            _ => tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean"),
+            _ if report.is_clean() => {
+                log(|| tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"));
+            }
+            _ => log(|| tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean")),
         }
+    }
+}
+
+fn name_of<O: Owner>(owner: &Arc<O>) -> String {
+    contain(|| owner.name().into_owned()).unwrap_or_else(|_| "an owner whose name panicked".to_owned())
+}
+
+fn filled<O: Owner>(owner: &Arc<O>, mut report: Report) -> Report {
+    match contain(|| owner.fill(&mut report)) {
+        Ok(()) => report,
+        Err(message) => report.with_error(format!("panicked while it reported: {message}")),
     }
 }
 
 /// Calls a user's code whose panic must not stop the ending half-way.
 fn tell(hook: impl FnOnce()) {
     if let Err(error) = contain(hook) {
-        tracing::error!(error, "a hook of the owner panicked");
+        log(|| tracing::error!(error, "a hook of the owner panicked"));
     }
 }

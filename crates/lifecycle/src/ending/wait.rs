@@ -7,7 +7,7 @@ use std::task::Poll;
 use futures_util::future::select;
 
 use super::begun::Stage;
-use super::{Ending, Owner, State};
+use super::{Ending, Owner, State, tell};
 use crate::report::{GraceCut, Report};
 use crate::shutdown::{Shutdown, Timekeeper};
 use crate::sync::Arc;
@@ -40,7 +40,7 @@ impl Ending {
                 }
                 Stand::Overdue => break Self::report(&owner),
                 Stand::Over => {
-                    owner.settle();
+                    tell(|| owner.settle());
                     break Self::report(&owner);
                 }
             }
@@ -75,7 +75,7 @@ impl Ending {
         loop {
             let changed = owner.ending().changed.notified();
             if owner.ending().is_over() {
-                return owner.settle();
+                return tell(|| owner.settle());
             }
             changed.await;
         }

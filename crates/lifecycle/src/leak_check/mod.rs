@@ -4,7 +4,24 @@
 //! [`Kind`], its name and, where it can be known, its place.
 
 mod footprint;
+mod foreign;
+mod hold;
 mod leak;
 
+use std::time::Duration;
+
+use serde::Serializer;
+
 pub use footprint::{DescriptorSeen, Footprint, FootprintError, ProcessSeen, SocketSeen, ThreadSeen};
+pub use foreign::ForeignTask;
+#[cfg(feature = "service")]
+pub(crate) use foreign::Foreigners;
+#[cfg(tokio_unstable)]
+pub(crate) use foreign::own;
+pub use hold::{HeldTask, HoldError, HoldPoint, Stage, Standing};
 pub use leak::{Kind, Leak};
+
+/// For `serialize_with`: whole milliseconds, rounded down.
+fn millis<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}

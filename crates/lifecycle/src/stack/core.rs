@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::driver;
 use super::level::{Level, PushError, PushErrorKind};
 use crate::ending::{Ending, Owner};
-use crate::panics::{contain, wake_all};
+use crate::panics::{contain, log, wake_all};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, probe};
 use crate::sync::{Arc, Mutex};
@@ -171,7 +171,7 @@ impl Core {
     pub(super) fn begin_all(components: &[Arc<dyn Terminate>], how: &Shutdown) {
         for component in components {
             if let Err(error) = contain(|| component.begin_terminate(how)) {
-                tracing::error!(owner = name_of(component), error, "begin_terminate panicked");
+                log(|| tracing::error!(owner = name_of(component), error, "begin_terminate panicked"));
             }
         }
     }
@@ -345,7 +345,8 @@ impl Owner for Core {
     }
 
     fn calling_task(&self) -> Option<String> {
-        self.components().iter().find_map(|component| component.calling_task())
+        let asked = |component: &Arc<dyn Terminate>| contain(|| component.calling_task()).ok().flatten();
+        self.components().iter().find_map(asked)
     }
 
     fn settle(&self) {

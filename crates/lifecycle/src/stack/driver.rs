@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::core::{Core, Turn, panicked, silent};
 use crate::block_on::block_on;
 use crate::ending::Ending;
-use crate::panics::{contain, dispose};
+use crate::panics::{contain, dispose, log};
 use crate::report::Report;
 use crate::shutdown::Shutdown;
 use crate::sync::Arc;
@@ -44,7 +44,7 @@ pub(super) fn start(core: &Arc<Core>, how: &Shutdown) -> Option<JoinHandle<()>> 
             None
         }
         (Err(error), None) => {
-            tracing::warn!(%error, "no thread to end the components in order: they end all at once");
+            log(|| tracing::warn!(%error, "no thread to end the components in order: they end all at once"));
             while let Some(turn) = core.next_turn() {
                 Core::begin_all(&turn.level.components, &turn.how);
             }

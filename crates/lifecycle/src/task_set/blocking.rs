@@ -13,7 +13,7 @@ use super::history::Left;
 use super::name::TaskName;
 use super::task::{OutputCell, Task, finish};
 use crate::current;
-use crate::panics::contain;
+use crate::panics::{contain, log};
 use crate::report::{Outcome, TaskKind};
 use crate::sync::{Arc, Mutex};
 
@@ -202,6 +202,6 @@ pub(super) fn dispose_elsewhere(core: &Arc<Core>, jobs: Vec<Arc<dyn Job>>) {
     };
     // Without a thread they stay in the queue, where whoever reaches them drops them unrun.
     if let Err(error) = spawn_thread(core, TaskKind::Driver, "disposer".into(), Location::caller(), dispose) {
-        tracing::warn!(%error, "no thread to drop queued jobs on");
+        log(|| tracing::warn!(%error, "no thread to drop queued jobs on"));
     }
 }

@@ -21,7 +21,7 @@ use crate::current::Stay;
 use crate::ending::Ending;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::wake;
+use crate::panics::{dispose, log, wake};
 use crate::report::{Activity, Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -215,8 +215,8 @@ impl Core {
         }
         let is_over = self.conclude(&mut inner);
         drop(inner);
-        // A waker's destructor is a user's code.
-        drop(entry);
+        // A waker's destructor is a user's code, whose panic must not keep the set from its end.
+        dispose(entry);
         if let Some(task) = panicked {
             self.on_panic(&task);
         }
@@ -242,8 +242,10 @@ impl Core {
 
     fn on_panic(self: &Arc<Self>, task: &TaskReport) {
         let Place { file, line, .. } = task.place;
-        tracing::warn!(owner = %self.name, task.name = %task.name, loc.file = file, loc.line = line,
-            outcome = %task.outcome, "task panicked");
+        log(|| {
+            tracing::warn!(owner = %self.name, task.name = %task.name, loc.file = file, loc.line = line,
+                outcome = %task.outcome, "task panicked");
+        });
         // A termination under way keeps the instants that its callers gave it.
         if self.options.on_panic == PanicPolicy::TerminateSet && !self.ending.has_begun() {
             let text = format!("task {:?} panicked", task.name);

@@ -11,7 +11,7 @@ use crate::current::{self, Stay};
 use crate::ending::{Ending, Owner};
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::{contain, wake};
+use crate::panics::{contain, log, wake};
 use crate::report::{Activity, Outcome, Report, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::Arc;
@@ -134,7 +134,7 @@ impl Owner for Core {
         let token = if is_armed(Fault::SwallowCancel) { &token.child_token() } else { token };
         // It wakes whoever waits for it, and a waker is a user's code.
         if let Err(error) = contain(|| token.cancel()) {
-            tracing::error!(error, "waker panicked");
+            log(|| tracing::error!(error, "waker panicked"));
         }
         self.on_tighten(&self.ending.tightened(how));
         let is_over = self.conclude(&mut self.inner.lock());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::TaskInfo;
 use super::core::Core;
 use super::registry::{Entry, TaskId};
 use crate::report::TaskKind;
@@ -12,7 +13,7 @@ impl Core {
     /// They are copied a few at a time. In between the lock is free for as long as `see` takes: whoever waits for it
     /// gets it while still spinning. With larger steps, or with `see` under the lock, a spawn that has gone to sleep
     /// on the lock finds it taken again each time it wakes.
-    pub(super) fn for_each_live(&self, mut see: impl FnMut(TaskId, TaskKind, Entry, Duration)) {
+    fn for_each_live(&self, mut see: impl FnMut(TaskId, TaskKind, Entry, Duration)) {
         const AT_ONCE: u32 = 64;
         let mut copied = Vec::with_capacity(AT_ONCE as usize);
         let mut next = 0;
@@ -34,6 +35,22 @@ impl Core {
             for (id, kind, entry, age) in copied.drain(..) {
                 see(id, kind, entry, age);
             }
+        }
+    }
+
+    /// Adds the live entries of this set.
+    pub(super) fn add_live(&self, live: &mut Vec<TaskInfo>) {
+        self.for_each_live(|id, kind, entry, age| {
+            live.push(TaskInfo { id, name: entry.name, kind, place: entry.place.into(), age });
+        });
+    }
+
+    /// Adds the live entries of this set and of all below it.
+    #[cfg(feature = "leak-check")]
+    pub(crate) fn add_live_of_tree(&self, live: &mut Vec<TaskInfo>) {
+        self.add_live(live);
+        for child in self.children() {
+            child.add_live_of_tree(live);
         }
     }
 

@@ -34,6 +34,7 @@ pub use tracked::Tracked;
 
 use self::core::Core;
 use crate::ending::{Ending, Owner};
+use crate::panics::log;
 use crate::report::{Place, Report, TaskKind};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::{Arc, Weak};
@@ -161,9 +162,7 @@ impl TaskSet {
     #[must_use]
     pub fn live(&self) -> Vec<TaskInfo> {
         let mut live = Vec::new();
-        self.core().for_each_live(|id, kind, entry, age| {
-            live.push(TaskInfo { id, name: entry.name, kind, place: entry.place.into(), age });
-        });
+        self.core().add_live(&mut live);
         live
     }
 
@@ -247,8 +246,10 @@ impl Drop for Handle {
         }
         let live = core.names_of_live(NAMES_IN_WARNING_MAX);
         if !live.is_empty() {
-            tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
-                "dropped without a termination: aborting what runs");
+            log(|| {
+                tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
+                    "dropped without a termination: aborting what runs");
+            });
         }
         Ending::begin(core, &Shutdown::now().because(Reason::Dropped));
     }

@@ -209,21 +209,3 @@ fn a_queued_job_never_starts_when_grace_is_over() {
         }
     });
 }
-
-#[test]
-fn jobs_that_race_their_queue_end_once() {
-    on_both(|| async {
-        for _ in 0..200 {
-            let (tasks, alive) = (TaskSet::new("set"), Alive::default());
-            for _ in 0..8 {
-                let guard = alive.guard();
-                drop(tasks.spawn_blocking("races", move |_| drop(guard)).unwrap());
-            }
-            let report = tasks.terminate(&no_grace()).await.unwrap();
-            assert_eq!(alive.count(), 0);
-            assert_clean(&report);
-            let counts = report.counts;
-            assert_eq!(counts.completed + counts.drained + counts.never_started, 8, "{counts:?}");
-        }
-    });
-}

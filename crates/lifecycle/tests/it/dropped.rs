@@ -209,3 +209,34 @@ fn a_dropped_set_counts_what_lives_in_child_sets_too() {
     until_blocking(|| child.phase() == Phase::Terminated);
     assert_eq!(child.report().reason, Reason::ParentTerminating);
 }
+
+/// Case 26: a task gets a weak handle, because a clone of its own set keeps both alive.
+#[test]
+fn a_task_that_holds_a_clone_of_its_set_keeps_it_and_one_with_a_weak_handle_does_not() {
+    on_both(|| async {
+        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+        let (own, weak, guard) = (tasks.clone(), tasks.downgrade(), alive.guard());
+        let cycle = async move {
+            let _held = (guard, own);
+            std::future::pending::<()>().await;
+        };
+        tasks.spawn("holds its set", cycle).unwrap();
+        drop(tasks);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let tasks = weak.upgrade().unwrap();
+        assert_eq!((tasks.phase(), tasks.len(), alive.count()), (Phase::Running, 1, 1));
+        assert_eq!(tasks.terminate(&no_grace()).await.unwrap().counts.aborted, 1);
+
+        let (tasks, guard) = (TaskSet::new("set"), alive.guard());
+        let weak = tasks.downgrade();
+        let no_cycle = async move {
+            let _held = (guard, weak);
+            std::future::pending::<()>().await;
+        };
+        tasks.spawn("knows its set", no_cycle).unwrap();
+        drop(tasks);
+        until(|| alive.count() == 0).await;
+    });
+}

@@ -195,24 +195,6 @@ async fn check_waits_for(tasks: &TaskSet, hold: &Hold) {
 }
 
 #[test]
-fn destructors_of_outputs_are_over_in_every_round() {
-    on_both(|| async {
-        for _ in 0..300 {
-            let (tasks, alive) = (TaskSet::new("set"), Alive::default());
-            for _ in 0..4 {
-                let guard = alive.guard();
-                tasks.spawn("output", async move { guard }).unwrap();
-                let guard = alive.guard();
-                drop(tasks.spawn_blocking("output", move |_| guard).unwrap());
-            }
-            let report = tasks.terminate(&long()).await.unwrap();
-            assert_eq!(alive.count(), 0);
-            assert_clean(&report);
-        }
-    });
-}
-
-#[test]
 fn a_panic_may_terminate_the_set() {
     on_both(|| async {
         let mut options = TaskSetOptions::default();

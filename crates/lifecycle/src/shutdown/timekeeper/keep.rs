@@ -11,7 +11,7 @@ use futures_util::future::select;
 use super::{Keeper, NoClockThread, State, Timekeeper, Watch, WatchId, Watched, probe};
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::{contain, wake_all};
+use crate::panics::{contain, log, wake_all};
 use crate::shutdown::clock::Kind;
 use crate::sync::Arc;
 
@@ -121,7 +121,7 @@ impl Timekeeper {
     fn call(&self, id: WatchId, at: Instant, now: Instant, target: Arc<dyn Watched>) {
         // A waker or callback of a user may panic in there; the deadlines of the others must be kept all the same.
         let next = contain(|| probe(|| target.on_due(at, now))).unwrap_or_else(|error| {
-            tracing::error!(error, "deadline callback panicked");
+            log(|| tracing::error!(error, "deadline callback panicked"));
             None
         });
         let mut state = self.state.lock();

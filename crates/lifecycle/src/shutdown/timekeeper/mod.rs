@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{Clock, Kind};
-use crate::panics::{contain, wake_all};
+use crate::panics::{contain, log, wake_all};
 use crate::sync::{Arc, Condvar, Mutex};
 
 /// Something that wants to be called at an instant.
@@ -138,7 +138,7 @@ impl Timekeeper {
         }
         // It wakes whoever waits for it, and a waker is a user's code.
         if let Err(error) = contain(|| self.force.cancel()) {
-            tracing::error!(error, "waker panicked");
+            log(|| tracing::error!(error, "waker panicked"));
         }
         // Only now, because the watches that are told look at the token.
         self.state.lock().force_untold = true;
