@@ -186,22 +186,42 @@ impl Findings {
         self.0.iter().any(|finding| sought.is(finding))
     }
 
+    /// Whether the same thing was found already.
+    pub fn knows(&self, finding: &Finding) -> bool {
+        self.0.iter().any(|known| (known.kind, &known.name) == (finding.kind, &finding.name))
+    }
+
     /// As the verdict lists them, at most so many as are told in words.
     pub fn to_json(&self) -> Value {
-        let told = self.0.iter().take(SHOWN_MAX);
-        told.map(|it| json!({ "kind": it.kind.word(), "name": it.name, "place": it.place, "detail": it.text }))
-            .collect()
+        let told = |(it, times): (&Finding, usize)| json!({ "kind": it.kind.word(), "name": it.name, "place": it.place, "detail": it.text, "times": times });
+        self.grouped().into_iter().take(SHOWN_MAX).map(told).collect()
+    }
+
+    /// Each thing that is wrong once, with how often it was found.
+    fn grouped(&self) -> Vec<(&Finding, usize)> {
+        let mut groups: Vec<(&Finding, usize)> = Vec::new();
+        for finding in &self.0 {
+            match groups.iter_mut().find(|(known, _)| *known == finding) {
+                Some((_, times)) => *times += 1,
+                None => groups.push((finding, 1)),
+            }
+        }
+        groups
     }
 }
 
 /// One line.
 impl Display for Findings {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (index, finding) in self.0.iter().take(SHOWN_MAX).enumerate() {
+        let groups = self.grouped();
+        for (index, (finding, times)) in groups.iter().take(SHOWN_MAX).enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{}: {}", finding.kind.word(), finding.text)?;
+            if *times > 1 {
+                write!(f, " ({times} times)")?;
+            }
         }
-        match self.0.len().saturating_sub(SHOWN_MAX) {
+        match groups.len().saturating_sub(SHOWN_MAX) {
             0 => Ok(()),
             more => write!(f, "; and {more} more"),
         }
@@ -221,6 +241,19 @@ mod tests {
         let text = findings.to_string();
         assert!(text.starts_with("lost: event 0; lost: event 1;") && text.ends_with("and 2 more"), "{text}");
         assert!(findings.has(Kind::Lost) && !findings.has(Kind::Late));
+    }
+
+    #[test]
+    fn what_was_found_again_and_again_is_told_once() {
+        let mut findings = Findings::default();
+        for kind in [Kind::Lost, Kind::Late, Kind::Lost, Kind::Lost] {
+            findings.add(kind, "event 3");
+        }
+        assert_eq!(findings.to_string(), "lost: event 3 (3 times); late: event 3");
+        assert_eq!(
+            (&findings.to_json()[0]["times"], findings.to_json().as_array().map(Vec::len)),
+            (&json!(3), Some(2))
+        );
     }
 
     #[track_caller]

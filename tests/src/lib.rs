@@ -15,6 +15,8 @@ pub mod findings;
 pub mod http;
 pub mod journal;
 pub mod load;
+pub mod loads;
+pub mod observed;
 pub mod process;
 pub mod program;
 pub mod random;

@@ -205,7 +205,7 @@ mod tests {
     fn a_twin_alone_passes_by_being_caught_and_is_not_clean() {
         let json = verdict(None, outcome(Some(Kind::Lost))).to_json();
         assert_eq!((&json["passed"], &json["clean"]), (&json!(true), &json!(false)));
-        let leak = json!({ "kind": "lost", "name": null, "place": null, "detail": "event 3" });
+        let leak = json!({ "kind": "lost", "name": null, "place": null, "detail": "event 3", "times": 1 });
         assert_eq!((&json["leaks"], &json["rounds"]), (&json!([leak]), &json!(0)));
     }
 

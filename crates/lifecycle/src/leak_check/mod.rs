@@ -13,11 +13,9 @@ use std::time::Duration;
 use serde::Serializer;
 
 pub use footprint::{DescriptorSeen, Footprint, FootprintError, ProcessSeen, SocketSeen, ThreadSeen};
-pub use foreign::ForeignTask;
-#[cfg(feature = "service")]
-pub(crate) use foreign::Foreigners;
 #[cfg(tokio_unstable)]
 pub(crate) use foreign::own;
+pub use foreign::{ForeignTask, Foreigners};
 pub use hold::{HeldTask, HoldError, HoldPoint, Stage, Standing};
 pub use leak::{Kind, Leak};
 

@@ -89,7 +89,8 @@ mod armed {
 
     impl Armed {
         fn standing(&self, standing: Standing) -> Standing {
-            Standing { foreign: self.foreigners.alive(), threads_before: self.threads_before.clone(), ..standing }
+            let standing = standing.with_foreign(&self.foreigners);
+            Standing { threads_before: self.threads_before.clone(), ..standing }
         }
 
         fn hold(&self, stage: Stage, standing: &Standing, meanwhile: impl FnMut()) {
