@@ -10,6 +10,7 @@ mod options;
 mod problem;
 mod round;
 mod sessions;
+mod stages;
 mod subject;
 
 use std::process::ExitCode;
@@ -130,8 +131,9 @@ mod tests {
     const EARLY: u64 = 23;
 
     fn watched(line: &str, more: &[&str]) -> Result<Watched, Problem> {
-        let args = ["program-watch", "--command", line, "--ready-when", "ready", "--rounds", "1"];
-        let options = Options::parse_from(args.iter().chain(more));
+        let ready = if more.contains(&"--ready-when") { &[][..] } else { &["--ready-when", "ready"] };
+        let args = [&["program-watch", "--command", line, "--rounds", "1"], ready, more].concat();
+        let options = Options::parse_from(args);
         watch(&options, EARLY, &Interrupt::default())
     }
 
@@ -154,6 +156,27 @@ mod tests {
     #[test]
     fn a_child_that_lives_on_is_found() {
         finds("trap 'exit 0' TERM; sleep 600 & echo ready; wait", &[], Kind::ChildProcess, "`sleep` lives on");
+    }
+
+    #[test]
+    fn a_service_that_is_held_is_counted_at_each_stage() {
+        let program = program::own("program-busy-service").expect("it was built");
+        let line = format!("exec {} --busy 0", program.display());
+        let watched = watched(&line, &["--ready-when", "all workers are held"]).expect("it can be watched");
+        let round = &watched.rounds[0];
+        assert!(round.findings.is_empty(), "{round}");
+        assert_eq!((round.stages.as_slice(), watched.notes.len()), (&["began", "ended", "over"][..], 0));
+        assert_eq!(round.to_json()["report"]["clean"], true);
+    }
+
+    #[test]
+    fn what_a_held_service_has_left_is_found() {
+        let program = program::own("scenario-service").expect("it was built");
+        let line = |kind| format!("exec {} --target --seed 1 --planted {kind}", program.display());
+        let ready = ["--ready-when", "the service runs"];
+        finds(&line("thread"), &ready, Kind::Thread, "planted");
+        finds(&line("descriptor"), &ready, Kind::Descriptor, "temporary");
+        finds(&line("foreign-task"), &ready, Kind::ForeignTask, "1 foreign task");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::left::{self, Files, Listener};
 use super::options::Options;
 use super::problem::{Problem, last_lines};
 use super::sessions::Sessions;
+use super::stages::Stages;
 use super::subject::{Subject, ended};
 
 /// The signal comes at a random moment, at most so long after the program was ready.
@@ -59,6 +60,7 @@ struct Running<'a> {
     setting: &'a Setting<'a>,
     application: String,
     subject: Subject,
+    stages: Stages,
 }
 
 /// Runs a round to its end.
@@ -71,8 +73,10 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Round, Problem> {
     let application = format!("landfall-{}-{}", std::process::id(), setting.number);
     let line = options.command.replace("{app}", &application);
     let began = Instant::now();
-    let subject = Subject::start(&line, &folder, &[("PGAPPNAME", application.as_ref())], &workplace)?;
-    let mut running = Running { setting, application, subject };
+    let stages = Stages::new(&workplace)?;
+    let settings = [("PGAPPNAME", application.as_ref()), stages.setting()];
+    let subject = Subject::start(&line, &folder, &settings, &workplace)?;
+    let mut running = Running { setting, application, subject, stages };
     running.wait_until_ready()?;
     let ready_after = began.elapsed();
     let drive = match &options.drive {
@@ -103,6 +107,7 @@ impl Running<'_> {
         let deadline = Deadline::after(self.setting.options.ready_limit());
         let process = &mut self.subject.process;
         let is_ready = self.setting.interrupt.poll(deadline, || {
+            self.stages.look(process);
             // Asked before the look: what has ended prints nothing more.
             let has_ended = process.ended().is_some();
             let is_ready = process.line_with(ready_when, Deadline::after(Duration::ZERO)).is_some();
@@ -135,11 +140,16 @@ impl Running<'_> {
         let signalled = Instant::now();
         self.subject.process.signal(Signal::TERM);
         let deadline = Deadline::after(self.setting.options.grace_limit());
-        let status = self.setting.interrupt.poll(deadline, || self.subject.process.ended())?;
-        let ended_after = signalled.elapsed();
+        let held_before = self.stages.held_for;
+        let status = self.setting.interrupt.poll(deadline, || {
+            self.stages.look(&mut self.subject.process);
+            self.subject.process.ended()
+        })?;
+        let ended_after = signalled.elapsed().saturating_sub(self.stages.held_for - held_before);
         // It may have been given work until now; that it fails from here on is no wonder.
         drop(drive);
         let mut findings = self.judge(status, ended_before, behind_a_shell);
+        findings.extend("held", std::mem::take(&mut self.stages.findings));
         if status.is_some() {
             findings.extend("afterwards", self.look_around(&listened)?);
         }
@@ -153,9 +163,9 @@ impl Running<'_> {
             has_ended: status.is_some(),
             ended: status.map_or_else(|| "killed".to_owned(), |status| format!("ended with {}", ended(status))),
             sessions,
-            stages: Vec::new(),
+            stages: std::mem::take(&mut self.stages.seen),
             findings,
-            report: None,
+            report: self.stages.report.take(),
         })
     }
 
@@ -164,6 +174,7 @@ impl Running<'_> {
         let deadline = Deadline::after(moment.saturating_duration_since(Instant::now()));
         let process = &mut self.subject.process;
         let failed = self.setting.interrupt.poll(deadline, || {
+            self.stages.look(process);
             let failed = drive.as_mut().and_then(|drive| drive.process.ended()).filter(|status| !status.success());
             // Looked at after the drive: one that fails because the program has gone is not at fault.
             match (process.ended(), failed) {
