@@ -171,6 +171,11 @@ impl Findings {
         self.0.extend(other.0.into_iter().map(|it| Finding { text: format!("{place}: {}", it.text), ..it }));
     }
 
+    /// Adds all of another's.
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,11 +1,17 @@
 //! Scenarios: whole programs as child processes, put under load, signalled, killed, and judged by what is seen from outside.
 //!
-//! Each program `scenario-..` in `src/bin` runs one of [`scenarios`] through [`scenario::run`], which draws and prints the
-//! seed, runs the scenario against the relay, and then against a *twin*: the same program with a planted fault
-//! ([`faulty`]), which the scenario has to find. A check that never fires proves nothing.
+//! Each program `scenario-..` in `src/bin` goes through [`scenario::run`], which draws and prints the seed, runs the
+//! rounds, and then the *twins*: the same with a planted fault, which the scenario has to find. A check that never fires
+//! proves nothing. There are two sorts:
 //!
-//! Nothing here is built on the crates under test, but for the program that is a service with busy workers: whoever
-//! judges does not borrow from whom is judged. So these are blocking sockets and scoped threads.
+//! - [`scenarios`] start another program, mostly the relay, drive it and judge its answers and its end. Their twins are
+//!   programs that are wrong on purpose ([`faulty`]).
+//! - [`observed`] ones are observer and observed in one program; what the target does is in [`loads`]. Their twins are
+//!   planted leaks of each kind, and fault points of the product in a build with `--cfg landfall_faults`.
+//!
+//! Whoever judges does not borrow from whom is judged: no runtime, no task set, but blocking sockets and scoped threads.
+//! The one exception is `landfall_lifecycle::leak_check`, which reads what another process holds, and whose eye the
+//! planted leaks prove.
 #![forbid(unsafe_code)]
 
 pub mod busy;

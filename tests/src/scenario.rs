@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::deadline::Deadline;
+use crate::observed::hold::NotHeld;
 use crate::program::{self, Missing};
 use crate::random::Random;
 use crate::relay::{Program, StartError};
@@ -72,24 +73,27 @@ pub enum Failure {
     /// The machine refuses something, or the relay an ordinary request.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The program was not held where it should have been.
+    #[error(transparent)]
+    NotHeld(#[from] NotHeld),
     /// Something did not happen by the deadline.
     #[error("waited in vain for {0}")]
     TimedOut(String),
 }
 
 impl Setting {
-    /// The relay to be judged: the real one, or a twin.
+    /// The relay to be judged: the real one, perhaps with a fault point armed, or a twin.
     ///
     /// # Errors
     ///
     /// When it was not built.
     pub fn relay(&self) -> Result<Program, Missing> {
         match self.fault {
-            None => Ok(Program { path: program::relay()?, first: Vec::new() }),
-            Some(twin) => {
+            Some(twin) if twin.planted == Planted::InScenario => {
                 let first = vec!["--fault".to_owned(), twin.fault.to_owned()];
-                Ok(Program { path: program::own("program-faulty-relay")?, first })
+                Ok(Program { path: program::own("program-faulty-relay")?, first, armed: None })
             }
+            armed => Ok(Program { path: program::relay()?, first: Vec::new(), armed }),
         }
     }
 
@@ -158,12 +162,24 @@ fn all_rounds(rounds: u64, seed: u64, run: impl Fn(u64) -> Result<Outcome, Strin
     Ok(all)
 }
 
+/// What makes a build like this one, beside the ordinary one.
+fn build_flags() -> String {
+    let cfgs = [(cfg!(landfall_faults), "landfall_faults"), (cfg!(tokio_unstable), "tokio_unstable")];
+    let names: Vec<&str> = cfgs.iter().filter(|(is_set, _)| *is_set).map(|(_, name)| *name).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let flags: Vec<String> = names.iter().map(|name| format!("--cfg {name}")).collect();
+    format!("RUSTFLAGS=\"{}\" CARGO_TARGET_DIR=target/{} ", flags.join(" "), names.join("-"))
+}
+
 /// The command line of this process with its seed. A scenario starts programs that `cargo run` alone would not build.
 fn replay(name: &str, seed: u64) -> String {
     let profile = if cfg!(debug_assertions) { "" } else { " --release" };
+    let build = build_flags();
     let mut command = format!(
-        "cargo build{profile} -p landfall-demo -p landfall-tests && \
-         cargo run{profile} -p landfall-tests --bin scenario-{name} -- --seed {seed}"
+        "{build}cargo build{profile} -p landfall-demo -p landfall-tests && \
+         {build}cargo run{profile} -p landfall-tests --bin scenario-{name} -- --seed {seed}"
     );
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {

@@ -1,6 +1,7 @@
 //! Planted faults: which there are, what has to find each, and whether it did.
 
 use std::fmt::{self, Display, Formatter};
+use std::process::Command;
 
 use crate::findings::{Kind, Sought};
 use crate::verdict::Outcome;
@@ -39,7 +40,7 @@ pub enum FaultError {
     /// It sits in the product, and this is a build without fault points.
     #[error(
         "the fault `{fault}` sits in the product, and this build has no fault points; build with them, beside the \
-         ordinary build: RUSTFLAGS=\"--cfg landfall_faults\" CARGO_TARGET_DIR=target/faults cargo build \
+         ordinary build: RUSTFLAGS=\"--cfg landfall_faults\" CARGO_TARGET_DIR=target/landfall_faults cargo build \
          -p landfall-demo -p landfall-tests"
     )]
     NoFaultPoints {
@@ -77,6 +78,11 @@ impl Twin {
     #[must_use]
     pub const fn at_if_told(self, place: &'static str) -> Self {
         if cfg!(tokio_unstable) { self.at(place) } else { self }
+    }
+
+    /// Arms the fault point in a program that is to be started.
+    pub fn arm(&self, command: &mut Command) {
+        command.env("LANDFALL_FAULT", self.fault);
     }
 
     /// The one of this name, if this build can arm it.

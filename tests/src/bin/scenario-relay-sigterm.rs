@@ -19,7 +19,12 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let twins = [Twin::planted("lossy", Kind::Lost)];
+    let twins = [
+        Twin::planted("lossy", Kind::Lost),
+        // Without a name: both ends have said that they are done, so the kernel's tables have it no more.
+        Twin::product("keep-clone", Kind::Socket),
+        Twin::product("leave-thread", Kind::Thread).named("landfall-clock"),
+    ];
     scenario::run("relay-sigterm", &options.common, &twins, |setting| {
         restarts::run(setting, &options.sizes, By::Sigterm)
     })

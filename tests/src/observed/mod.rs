@@ -9,6 +9,7 @@ pub mod judge;
 pub mod planted;
 mod round;
 mod target;
+pub mod watch;
 
 use std::process::ExitCode;
 

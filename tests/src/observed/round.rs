@@ -6,14 +6,12 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use landfall_lifecycle::leak_check::{Footprint, HoldPoint};
 use serde_json::Value;
 
-use super::Observed;
-use super::hold::{Held, Hold, NotHeld, Said};
-use super::judge::{self, Sight};
+use super::watch::{SETTLE, Watch};
+use super::{Observed, judge};
 use crate::deadline::Deadline;
-use crate::findings::{Finding, Findings, Kind};
+use crate::findings::{Findings, Kind};
 use crate::process::{Process, Signal};
 use crate::random::Random;
 use crate::scenario::{Failure, Setting};
@@ -23,12 +21,8 @@ use crate::verdict::Outcome;
 use crate::witness::{self, Scene};
 use crate::workplace::Workplace;
 
-/// How long the kernel, and what ends beside the termination, may take before something new counts as left.
-const SETTLE: Duration = Duration::from_secs(2);
-/// The same in the run of a planted leak, which is there from the beginning.
+/// How long something new may take to go in the run of a planted leak, which is there from the beginning.
 const SETTLE_PLANTED: Duration = Duration::from_millis(200);
-/// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long the process may take to exit once it is let go for the last time.
 const EXIT_MAX: Duration = Duration::from_secs(10);
 /// How long the target may take to say that it is ready.
@@ -72,8 +66,7 @@ impl Drive<'_> {
 /// A target under observation.
 struct Round {
     process: Process,
-    workplace: Workplace,
-    settle: Duration,
+    watch: Watch,
     findings: Findings,
     counts: Vec<(&'static str, u64)>,
 }
@@ -85,19 +78,21 @@ struct Round {
 /// When it cannot be run; what is wrong with the target is a finding.
 pub(super) fn run(scenario: &Observed, setting: &Setting) -> Result<Outcome, Failure> {
     let workplace = Workplace::new()?;
-    let hold = Hold::new(&workplace)?;
-    let process = start(setting, &workplace, &hold)?;
     let is_planted = setting.fault.is_some_and(|twin| twin.planted == Planted::InScenario);
-    let settle = if is_planted { SETTLE_PLANTED } else { SETTLE };
-    let mut round = Round { process, workplace, settle, findings: Findings::default(), counts: Vec::new() };
-    let report = match round.observe(scenario, setting, &hold) {
+    let watch = Watch::new(&workplace, if is_planted { SETTLE_PLANTED } else { SETTLE })?;
+    let process = start(setting, &workplace, &watch)?;
+    let mut round = Round { process, watch, findings: Findings::default(), counts: Vec::new() };
+    let observed = round.observe(scenario, setting);
+    round.findings.append(round.watch.take_findings());
+    let report = match observed {
         Ok(report) => report,
-        Err(Stopped::NotHeld(not_held)) => {
+        // The target's fault, not the machine's.
+        Err(Failure::NotHeld(not_held)) => {
             let text = format!("{not_held}: {}", shortened(&round.process.stderr()));
             round.findings.add(Kind::WrongExit, text);
             None
         }
-        Err(Stopped::Failed(failure)) => return Err(failure),
+        Err(failure) => return Err(failure),
     };
     round.exit();
     let took = report.as_ref().and_then(|report| report["took_ms"].as_u64()).map(Duration::from_millis);
@@ -112,44 +107,25 @@ pub(super) fn run(scenario: &Observed, setting: &Setting) -> Result<Outcome, Fai
 }
 
 /// The program that this is, as the target.
-fn start(setting: &Setting, workplace: &Workplace, hold: &Hold) -> io::Result<Process> {
+fn start(setting: &Setting, workplace: &Workplace, watch: &Watch) -> io::Result<Process> {
     let mut command = Command::new(env::current_exe()?);
-    command.args(["--target", "--seed", &setting.seed.to_string()]).env(HoldPoint::VARIABLE, hold.path());
+    command.args(["--target", "--seed", &setting.seed.to_string()]);
+    watch.ask(&mut command);
     match setting.fault {
-        Some(twin) if twin.planted == Planted::InProduct => command.env("LANDFALL_FAULT", twin.fault),
-        Some(twin) => command.args(["--planted", twin.fault]),
-        None => &mut command,
-    };
+        Some(twin) if twin.planted == Planted::InProduct => twin.arm(&mut command),
+        Some(twin) => drop(command.args(["--planted", twin.fault])),
+        None => {}
+    }
     Process::spawn(&mut command, workplace)
 }
 
-/// Why a round did not come to `over`.
-#[derive(Debug, thiserror::Error)]
-enum Stopped {
-    /// The target's fault.
-    #[error(transparent)]
-    NotHeld(#[from] NotHeld),
-    /// The machine's.
-    #[error(transparent)]
-    Failed(#[from] Failure),
-}
-
 impl Round {
-    fn observe(&mut self, scenario: &Observed, setting: &Setting, hold: &Hold) -> Result<Option<Value>, Stopped> {
-        let held = hold.wait("began", &mut self.process, setting.deadline)?;
-        let began = self.sight(&held.said)?;
-        drop(held);
+    fn observe(&mut self, scenario: &Observed, setting: &Setting) -> Result<Option<Value>, Failure> {
+        self.watch.began(&mut self.process, setting.deadline)?;
         self.drive(scenario, setting)?;
-
-        let held = hold.wait("ended", &mut self.process, setting.deadline)?;
-        self.findings.extend("ended", judge::tasks(&began.said, &held.said));
-        self.findings.extend("ended", judge::report(held.said.report.as_ref()));
-        self.count(&began, &held)?;
-        let report = held.said.report.clone();
-        drop(held);
-
-        let held = hold.wait("over", &mut self.process, setting.deadline)?;
-        self.count(&began, &held)?;
+        let report = self.watch.ended(&mut self.process, setting.deadline)?;
+        self.findings.extend("ended", judge::report(report.as_ref()));
+        self.watch.over(&mut self.process, setting.deadline)?;
         Ok(report)
     }
 
@@ -165,36 +141,6 @@ impl Round {
         let Drive { findings, counts, .. } = drive;
         self.findings.extend("from outside", findings);
         self.counts.extend(counts);
-        Ok(())
-    }
-
-    /// What can be seen of the target at this moment.
-    fn sight(&self, said: &Said) -> Result<Sight, Failure> {
-        let footprint = Footprint::of(self.process.id()).map_err(io::Error::other)?;
-        // Its end of the connection over which it is held is no concern of its own.
-        let footprint = match said.connection {
-            Some(inode) => footprint.without_socket(inode),
-            None => footprint,
-        };
-        let files = witness::files(&self.workplace.temporary(), &[])?;
-        Ok(Sight { footprint, files, said: said.clone() })
-    }
-
-    /// Looks until nothing new is left, or for long enough. What was found where it ended is not found again.
-    fn count(&mut self, began: &Sight, held: &Held) -> Result<(), Failure> {
-        let deadline = Deadline::after(self.settle);
-        let new = loop {
-            let now = self.sight(&held.said)?;
-            let mut new: Vec<Finding> = judge::new_items(began, &now).into_iter().map(Finding::from).collect();
-            new.retain(|finding| !self.findings.knows(finding));
-            if new.is_empty() || deadline.is_over() {
-                break new;
-            }
-            thread::sleep(LOOK_EVERY);
-        };
-        for finding in new {
-            self.findings.push(Finding { text: format!("{}: {}", held.said.stage, finding.text), ..finding });
-        }
         Ok(())
     }
 

@@ -24,6 +24,8 @@ pub enum Kind {
     ChildProcess,
     /// A file on disk. No [`Footprint`](super::Footprint) has any: for those who know which folders to look into.
     File,
+    /// What an owner's report names that is no task: a handle that is out, a session whose end was not seen.
+    Remnant,
 }
 
 /// Something that was left behind, and what is known of it.
@@ -84,6 +86,7 @@ impl Display for Kind {
             Self::Socket => "socket",
             Self::ChildProcess => "child process",
             Self::File => "file",
+            Self::Remnant => "remnant",
         })
     }
 }

