@@ -147,14 +147,14 @@ fn row(outcome: &Outcome) -> Vec<String> {
     let Cell { scenario, build, .. } = &outcome.cell;
     let took = format!("{:.1} s", outcome.took.as_secs_f64());
     let verdict = &outcome.verdict;
-    let detail = shortened(verdict.detail());
+    let detail = shortened(verdict.detail(), DETAIL_MAX);
     [scenario, outcome.cell.column(), build.name(), &took, verdict.word(), &detail].map(str::to_owned).to_vec()
 }
 
-/// The table has a line for each; all of it is in what `--json` keeps.
-fn shortened(detail: &str) -> String {
+/// The beginning of a detail; all of it is in what `--json` keeps.
+fn shortened(detail: &str, chars_max: usize) -> String {
     let mut letters = detail.chars();
-    let kept: String = letters.by_ref().take(DETAIL_MAX).collect();
+    let kept: String = letters.by_ref().take(chars_max).collect();
     if letters.next().is_none() { kept } else { format!("{kept}..") }
 }
 
@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn the_table_shows_the_beginning_of_a_detail() {
-        assert_eq!(shortened("10 stops"), "10 stops");
-        assert_eq!(shortened(&"é".repeat(DETAIL_MAX + 1)), format!("{}..", "é".repeat(DETAIL_MAX)));
+        assert_eq!(shortened("10 stops", DETAIL_MAX), "10 stops");
+        assert_eq!(shortened(&"é".repeat(DETAIL_MAX + 1), DETAIL_MAX), format!("{}..", "é".repeat(DETAIL_MAX)));
     }
 
     #[test]

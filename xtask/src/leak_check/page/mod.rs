@@ -7,7 +7,12 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::shortened;
+
 use self::html::{escaped, page, table, word};
+
+/// How many characters of a leak's detail are shown; all of it is in what `--json` keeps.
+const DETAIL_MAX: usize = 300;
 
 /// The page of a leak check, from what `--json` keeps.
 pub(super) fn cells(kept: &Value) -> String {
@@ -115,7 +120,7 @@ fn matrix(scenarios: &[&str], cells: &[Value]) -> String {
             let here = cells.iter().filter(|cell| column(cell) == *name);
             here.map(|cell| {
                 let (build, took) = (escaped(text(cell, "build")), seconds(cell["took_ms"].as_u64().unwrap_or(0)));
-                let build = if build == "plain" { String::new() } else { format!(" {build}") };
+                let build = if build == "plain" { String::new() } else { format!("<br>{build}") };
                 format!("<div class=\"cell\">{}<br><small>{took}{build}</small></div>", result(cell))
             })
             .collect()
@@ -127,7 +132,7 @@ fn matrix(scenarios: &[&str], cells: &[Value]) -> String {
 }
 
 fn section(at: usize, scenario: &str, cells: &[&Value]) -> String {
-    let head = ["fault", "build", "ended in", "rounds", "terminations", "", "what was left"].map(str::to_owned);
+    let head = ["fault", "build", "ended in", "rounds", "terminations", "", "what was seen"].map(str::to_owned);
     let rows: Vec<Vec<String>> = cells.iter().map(|cell| row(cell)).collect();
     let mut section = format!("<h2 id=\"scenario-{at}\">{}</h2>\n{}", escaped(scenario), table(&head, &rows));
     let last = cells.iter().rev().find(|cell| cell["fault"].is_null() && cell["said"]["report"].is_object());
@@ -175,7 +180,7 @@ fn named(leak: &Value) -> String {
     let [kind, name, place, detail] = ["kind", "name", "place", "detail"].map(|field| text(leak, field));
     let name = if name.is_empty() { String::new() } else { format!(" {name}") };
     let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
-    let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+    let detail = if detail.is_empty() { String::new() } else { format!(": {}", shortened(detail, DETAIL_MAX)) };
     format!("{kind}{name}{place}{detail}")
 }
 
@@ -235,7 +240,7 @@ mod tests {
     #[test]
     fn the_page_says_what_became_of_each_cell() {
         let page = planted();
-        for part in ["seed 7", ">clean<", ">caught<", ">NOT CAUGHT<", "1.2 s unstable", "2 cells passed, 1 failed"] {
+        for part in ["seed 7", ">clean<", ">caught<", ">NOT CAUGHT<", "1.2 s<br>unstable", "2 cells passed, 1 failed"] {
             assert!(page.contains(part), "`{part}` is not on the page");
         }
         assert!(page.contains("thread &lt;idler&gt; at a.rs:3: since 2 s"));
