@@ -43,18 +43,7 @@ pub(super) fn watched(kept: &Value) -> String {
         rounds.len(),
         escaped(text(kept, "command"))
     );
-    let head = [
-        "round",
-        "ready after",
-        "signalled after",
-        "ended in",
-        "",
-        "sessions",
-        "held at",
-        "",
-        "what was left",
-        "again",
-    ];
+    let head = ["round", "ready after", "signalled after", "ended in", "", "sessions", "held at", "", "what was left"];
     let rows: Vec<Vec<String>> = rounds.iter().map(round).collect();
     body.push_str(&table(&head.map(str::to_owned), &rows));
     let blind = list(kept, "skipped").iter().map(|reason| ("SKIPPED", reason));
@@ -244,6 +233,20 @@ mod tests {
             assert!(page.contains(part), "`{part}` is not on the page");
         }
         assert!(page.contains("thread &lt;idler&gt; at a.rs:3: since 2 s"));
+    }
+
+    /// A column without a head, or a head without a column, would shift what is read.
+    #[test]
+    fn each_row_of_a_table_has_a_cell_for_each_head() {
+        let watched = watched(&json!({ "rounds": [{ "round": 1, "clean": true }] }));
+        for page in [planted(), watched] {
+            for table in page.split("<table>").skip(1) {
+                let (head, body) = table.split_once("</thead>").expect("it has a head");
+                let heads = head.matches("<th>").count();
+                let rows = body.split("<tr>").skip(1);
+                assert!(rows.map(|row| row.matches("<td>").count() + 1).all(|cells| cells == heads), "{table}");
+            }
+        }
     }
 
     #[test]
