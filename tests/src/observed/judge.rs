@@ -6,10 +6,11 @@ use landfall_lifecycle::leak_check::{self, Footprint, Leak};
 use serde_json::Value;
 
 use super::hold::Said;
+use super::target::{ABORT_AFTER, GRACE};
 use crate::findings::{Finding, Findings, Kind};
 
 /// How long a termination may take: until the abort instant and a second.
-const BOUND: Duration = Duration::from_millis(4_500);
+const BOUND: Duration = GRACE.saturating_add(ABORT_AFTER).saturating_add(Duration::from_secs(1));
 
 /// The beginning of the names of tasks that are meant to be aborted, because they heed nothing.
 pub const HEEDLESS: &str = "heedless";
@@ -83,7 +84,7 @@ pub fn report(report: Option<&Value>) -> Findings {
         return findings;
     };
     if report["clean"] != Value::Bool(true) {
-        findings.add(Kind::Unclean, format!("the report is not clean: {report}"));
+        findings.add(Kind::Unclean, "the report is not clean");
     }
     let took = Duration::from_millis(report["took_ms"].as_u64().unwrap_or_default());
     findings.check(took <= BOUND, Kind::Late, || format!("the termination took {took:?}; {BOUND:?} were allowed"));

@@ -83,7 +83,9 @@ pub(super) fn run(scenario: &Observed, setting: &Setting) -> Result<Outcome, Fai
     let process = start(setting, &workplace, &watch)?;
     let mut round = Round { process, watch, findings: Findings::default(), counts: Vec::new() };
     let observed = round.observe(scenario, setting);
-    round.findings.append(round.watch.take_findings());
+    // What was counted has names, so it comes first.
+    let judged = std::mem::replace(&mut round.findings, round.watch.take_findings());
+    round.findings.append(judged);
     let report = match observed {
         Ok(report) => report,
         // The target's fault, not the machine's.

@@ -21,8 +21,8 @@ use crate::twin::Twin;
 /// Threads of the runtime.
 const WORKERS: usize = 2;
 /// Grace of a termination, and what follows it. Grace is cut once nothing is left that heeds it.
-const GRACE: Duration = Duration::from_secs(3);
-const ABORT_AFTER: Duration = Duration::from_millis(500);
+pub(super) const GRACE: Duration = Duration::from_secs(3);
+pub(super) const ABORT_AFTER: Duration = Duration::from_millis(500);
 /// How long the runtime may take to go. What belongs to nobody is dropped by it.
 const RUNTIME_END_MAX: Duration = Duration::from_secs(5);
 /// How long tokio's count of tasks may lag behind: tens of milliseconds were seen under load.
@@ -104,7 +104,10 @@ impl Target {
             let report = load(course.clone()).await?;
             Ok::<_, BodyError>((course, report))
         })?;
-        hold(Stage::Ended, &course.settled(&runtime, &began).with_report(report).with_foreign(&foreigners))?;
+        // Its stragglers are told by their sets: with the report they would count twice.
+        let mut ended = course.settled(&runtime, &began).with_foreign(&foreigners);
+        ended.report = Some(report);
+        hold(Stage::Ended, &ended)?;
         drop(course);
         runtime.shutdown_timeout(RUNTIME_END_MAX);
         Ok(hold(Stage::Over, &Standing::default())?)

@@ -150,6 +150,7 @@ fn a_started_job_sees_the_token() {
     });
 }
 
+/// Case 11: a job that has started and heeds nothing.
 #[test]
 fn a_started_job_is_a_straggler_until_it_comes_back() {
     on_both(|| async {
@@ -183,6 +184,7 @@ fn a_job_that_panics_is_an_outcome() {
     });
 }
 
+/// Case 12: jobs that wait for the only thread of the pool, which is busy.
 #[test]
 fn a_queued_job_never_starts_when_grace_is_over() {
     on_busy_pool(|busy| async move {

@@ -64,6 +64,7 @@ fn work_that_fits_into_the_grace_drains() {
     });
 }
 
+/// Case 24: a paused clock stands still while a job of the runtime works.
 #[test]
 fn grace_is_kept_while_blocking_work_runs() {
     on_paused(|| async {

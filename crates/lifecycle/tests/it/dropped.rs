@@ -10,6 +10,7 @@ async fn hold(_guard: Guard) {
     std::future::pending::<()>().await;
 }
 
+/// Case 25: the last clone is dropped without a termination.
 #[test]
 fn the_drop_of_the_last_handle_aborts_with_one_warning_that_names_the_tasks() {
     log::capture();
@@ -44,6 +45,7 @@ fn the_drop_of_an_idle_set_is_silent() {
     });
 }
 
+/// Case 25: that drop waits for nothing.
 #[test]
 fn the_drop_does_not_wait_for_busy_work() {
     let _watched = Watchdog::new();
@@ -90,6 +92,7 @@ fn begin_then_drop_keeps_the_grace() {
     });
 }
 
+/// Case 26: what a task of its own set should hold.
 #[test]
 fn a_weak_handle_keeps_nothing_alive() {
     on_both(|| async {

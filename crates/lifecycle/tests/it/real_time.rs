@@ -46,6 +46,7 @@ fn check_busy(report: &Report, line: u32) {
     assert!(report.to_string().contains(&format!("{}:{line}", file!())), "{report}");
 }
 
+/// Case 10: polls that never yield; a later call is clean.
 #[test]
 fn both_workers_busy_terminate_blocking_is_on_time_and_names_them() {
     let _watched = Watchdog::new();
@@ -60,6 +61,7 @@ fn both_workers_busy_terminate_blocking_is_on_time_and_names_them() {
     assert_clean(&tasks.terminate_blocking(&how).unwrap());
 }
 
+/// Case 10: as above, awaited.
 #[test]
 fn both_workers_busy_terminate_in_block_on_is_on_time_and_names_them() {
     let _watched = Watchdog::new();
@@ -94,6 +96,7 @@ fn both_workers_busy_a_stack_is_on_time() {
     runtime.block_on(stack.ended());
 }
 
+/// Case 11: a job that has started and a thread, both deaf.
 #[test]
 fn blocking_work_and_threads_do_not_make_it_late() {
     on_both(|| async {
@@ -154,6 +157,7 @@ fn stages_come_in_order() {
     });
 }
 
+/// Case 18: a second call ends at the abort instant of the first, which was dropped.
 #[test]
 fn a_dropped_wait_escalates_at_its_own_instants() {
     let _watched = Watchdog::new();

@@ -16,6 +16,7 @@ async fn hold(_guard: Guard) {
     std::future::pending::<()>().await;
 }
 
+/// Case 23: a set that never saw a runtime.
 #[test]
 fn a_set_ends_without_any_runtime() {
     let _watched = Watchdog::new();
@@ -41,6 +42,8 @@ fn terminate_blocking_ends_tasks_of_a_runtime_elsewhere() {
     assert_eq!(report.counts.aborted, 10);
 }
 
+/// Case 13: a job on a runtime that has gone gives an error, and never a panic.
+/// Case 15: tasks and jobs of a runtime that went first have the right outcomes, seen from another runtime.
 #[test]
 fn a_set_outlives_its_runtime_however_that_ends() {
     fn check(runtime: Runtime, end: fn(Runtime)) {
@@ -92,6 +95,7 @@ fn a_set_outlives_its_runtime_however_that_ends() {
     }
 }
 
+/// Case 17: the destructor of a task spawns a job while shutdown_timeout drops it.
 #[test]
 fn a_destructor_may_spawn_blocking_while_its_runtime_goes() {
     struct SpawnsInDrop(TaskSet);
@@ -147,6 +151,7 @@ fn a_driven_local_set_s_tasks_drain() {
     });
 }
 
+/// Case 27: a local set that nobody drives.
 #[test]
 fn a_task_of_a_local_set_nobody_drives_is_a_straggler_until_that_is_dropped() {
     on_both(|| async {

@@ -4,6 +4,7 @@ use landfall_lifecycle::{Level, Phase, SelfJoin, Stack, TaskSet, Terminate};
 
 use crate::harness::{Watchdog, assert_clean, long, multi_thread, no_grace, on_both};
 
+/// Case 21: an owned task awaits the termination of its own set.
 #[test]
 fn terminate_from_an_owned_task_is_refused_with_nothing_begun() {
     on_both(|| async {

@@ -94,6 +94,7 @@ fn set(name: &'static str, events: &Events) -> TaskSet {
     tasks
 }
 
+/// Case 29: in reverse order.
 #[test]
 fn the_last_pushed_ends_first() {
     on_both(|| async {

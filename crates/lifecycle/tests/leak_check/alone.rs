@@ -63,6 +63,15 @@ async fn inside_of_a_runtime_it_is_refused() {
     assert!(matches!(failure, Err(LeakTestFailure::InRuntime)), "{failure:?}");
 }
 
+#[test]
+fn absurd_options_are_cut_or_told() {
+    let longest = Duration::MAX;
+    LeakTest::new().settle(longest).limit(longest).grace(longest, longest).run(|_| async {});
+    let failure = LeakTest::new().workers(usize::MAX).try_run(|_| async {});
+    let Err(LeakTestFailure::SetUp { message }) = failure else { panic!("{failure:?}") };
+    assert!(message.contains("its runtime cannot be built"), "{message}");
+}
+
 /// One test at a time runs on the main thread, which is called `main`.
 #[test]
 fn one_test_at_a_time_is_found_too() {

@@ -49,6 +49,7 @@ fn ignores_its_token() -> ExitCode {
     })
 }
 
+/// Case 28: a second signal while it drains.
 #[test]
 fn the_second_signal_ends_grace() {
     let mut child = Child::start("ignores its token");

@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::record::Record;
 use super::{LeakCx, LeakTest};
-use crate::leak_check::foreign::Foreigners;
 use crate::leak_check::ignore::Parted;
 use crate::leak_check::{Footprint, Kind, Leak, LeakCheck, Leaks};
 use crate::panics::contain;
@@ -84,9 +82,7 @@ where
 {
     warm_up(test)?;
     let before = footprint()?;
-    let mut builder = test.builder();
-    let foreigners = Foreigners::of(&mut builder);
-    let runtime = builder.build().map_err(|error| format!("the runtime cannot be built: {error}"))?;
+    let (runtime, foreigners) = test.build()?;
     let check = LeakCheck::on(runtime.handle())
         .with_foreigners(foreigners)
         .with_ignores(test.ignores.clone())
@@ -122,7 +118,7 @@ where
 /// Has everything opened that tokio and this crate open once and keep.
 fn warm_up(test: &LeakTest) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("a trivial runtime fails: {error}");
-    let runtime: Runtime = test.builder().build().map_err(|error| failed(&error))?;
+    let (runtime, _) = test.build()?;
     let set = TaskSet::new("warm-up");
     runtime.block_on(async {
         set.spawn("task", async {}).map_err(|error| failed(&error))?;

@@ -9,13 +9,18 @@ mod record;
 
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 pub use self::cx::LeakCx;
 pub use self::failure::{LeakTestFailure, TestOutput};
+use super::foreign::Foreigners;
 use super::guard::SETTLE;
 use super::ignore::Ignores;
 use super::{FootprintError, Kind};
+use crate::panics::contain;
+
+/// The longest budget; with lengths of time without an end tokio panics.
+const SETTLE_MAX: Duration = Duration::from_secs(3_600);
 
 /// Runs `body` in a process of its own, and fails the test if anything is left when it has ended.
 ///
@@ -152,9 +157,9 @@ impl LeakTest {
     }
 
     /// How long what is left gets to go, each time it is looked for: before the runtime is dropped, while it is, and
-    /// after it. Default: 2 s.
+    /// after it. Default: 2 s; cut to an hour.
     pub fn settle(mut self, budget: Duration) -> Self {
-        self.settle = budget;
+        self.settle = budget.min(SETTLE_MAX);
         self
     }
 
@@ -183,7 +188,10 @@ impl LeakTest {
         Fut: Future<Output = ()>,
     {
         if let Err(failure) = self.try_run(body) {
-            panic!("{failure}");
+            match std::error::Error::source(&failure) {
+                Some(source) => panic!("{failure}: {source}"),
+                None => panic!("{failure}"),
+            }
         }
     }
 
@@ -211,6 +219,18 @@ impl LeakTest {
                 let names = self.name.clone().map_or_else(name::guesses::<F>, |name| vec![name]);
                 parent::run(&self, &names)
             }
+        }
+    }
+
+    /// Builds the runtime, with hooks that tell of others' tasks where there are any.
+    fn build(&self) -> Result<(Runtime, Foreigners), String> {
+        let mut builder = self.builder();
+        let foreigners = Foreigners::of(&mut builder);
+        // Tokio panics when it cannot make a worker.
+        let built = contain(|| builder.build()).map(|built| built.map_err(|error| error.to_string()));
+        match built.unwrap_or_else(Err) {
+            Ok(runtime) => Ok((runtime, foreigners)),
+            Err(error) => Err(format!("its runtime cannot be built: {error}")),
         }
     }
 

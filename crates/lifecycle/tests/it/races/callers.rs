@@ -1,32 +1,34 @@
 //! Several callers of one end, and callers that go away.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use landfall_lifecycle::{TaskSet, Terminate};
 
 use super::naive::FirstCallerWaits;
-use super::{Ours, Subject, hold, rounds_to_a_fault};
-use crate::harness::{Alive, Watchdog, assert_clean, long, multi_thread, no_grace, until};
+use super::{Ours, Subject, count, hold, rounds_to_a_fault};
+use crate::harness::{Watchdog, assert_clean, long, multi_thread, no_grace, until};
 
 const CALLERS: usize = 3;
 
 /// Callers on tasks and on threads; gives what each of them found alive when its call returned, in all.
 async fn callers<S: Subject>() -> usize {
-    let (subject, alive, callers) = (S::default(), Alive::default(), TaskSet::new("callers"));
+    let (subject, alive, callers) = (S::default(), Arc::new(()), TaskSet::new("callers"));
     for _ in 0..4 {
-        subject.task(hold(alive.guard()));
+        subject.task(hold(&alive));
     }
     let mut calls = Vec::new();
     for _ in 0..CALLERS {
-        let (mine, seen) = (subject.clone(), alive.clone());
+        let (mine, seen) = (subject.clone(), Arc::downgrade(&alive));
         let call = async move {
             let report = mine.end(&no_grace()).await;
-            (seen.count(), report)
+            (seen.strong_count() - 1, report)
         };
         calls.push(callers.spawn_with_handle("task", call).unwrap());
-        let (mine, seen, runtime) = (subject.clone(), alive.clone(), tokio::runtime::Handle::current());
+        let (mine, seen, runtime) = (subject.clone(), Arc::downgrade(&alive), tokio::runtime::Handle::current());
         let call = move |_: &_| {
             let report = runtime.block_on(mine.end(&no_grace()));
-            (seen.count(), report)
+            (seen.strong_count() - 1, report)
         };
         calls.push(callers.spawn_thread("thread", call).unwrap());
     }
@@ -38,7 +40,7 @@ async fn callers<S: Subject>() -> usize {
     }
     assert_clean(&callers.terminate(&long()).await.unwrap());
     // What a naive one has left would be counted in the next round.
-    until(|| alive.count() == 0).await;
+    until(|| count(&alive) == 0).await;
     seen.iter().map(|(count, _)| count).sum()
 }
 
@@ -73,16 +75,16 @@ mod dropped {
 
     /// A call that is dropped before grace has ended; gives what lives long after the abort instant.
     async fn dropped_call<S: Subject>() -> usize {
-        let (subject, alive) = (S::default(), Alive::default());
-        subject.task(hold(alive.guard()));
+        let (subject, alive) = (S::default(), Arc::new(()));
+        subject.task(hold(&alive));
         {
             let how = Shutdown::within_on(Clock::tokio(&Handle::current()), HOUR, 2 * HOUR);
             let call = subject.end(&how);
             assert!(tokio::time::timeout(HOUR / 2, call).await.is_err());
         }
-        assert_eq!(alive.count(), 1, "grace is not over");
+        assert_eq!(count(&alive), 1, "grace is not over");
         tokio::time::sleep(3 * HOUR).await;
-        alive.count()
+        count(&alive)
     }
 
     #[track_caller]

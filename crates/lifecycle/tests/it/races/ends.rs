@@ -1,25 +1,28 @@
 //! What is alive when the end has come: captures, outputs, payloads, jobs in a queue.
 
 use std::panic::panic_any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use landfall_lifecycle::{TaskSet, Terminate};
 
 use super::naive::{AbortsUnjoined, CountsOnly};
-use super::{Ours, Output, Subject, hold, rounds_to_a_fault};
-use crate::harness::{Alive, Watchdog, assert_clean, current_thread, long, multi_thread, no_grace, on_both};
+use super::{Ours, Output, Subject, count, hold, rounds_to_a_fault, wait_for_return};
+use crate::harness::{Watchdog, assert_clean, current_thread, long, multi_thread, no_grace, on_both, until};
 
 /// More than a control has ever needed by far.
 const CONTROL_ROUNDS_MAX: usize = 20_000;
 
 /// Tasks that are ended before they were ever polled.
 async fn young<S: Subject>() -> usize {
-    let (subject, alive) = (S::default(), Alive::default());
+    let (subject, alive) = (S::default(), Arc::new(()));
     for _ in 0..2 {
-        subject.task(hold(alive.guard()));
+        subject.task(hold(&alive));
     }
     let report = subject.end(&no_grace()).await;
-    let left = alive.count();
+    let left = count(&alive);
     if let Some(report) = report {
         assert_eq!((report.counts.aborted, report.tasks.len()), (2, 2), "{report}");
     }
@@ -41,59 +44,110 @@ fn an_abort_without_a_join_leaves_tasks_that_were_never_polled() {
     });
 }
 
-/// Tasks and jobs with outputs that nobody takes.
+/// When the end of a round has returned, and which destructors had not come to their ends by then.
+#[derive(Default)]
+struct Round {
+    has_returned: AtomicBool,
+    alive: AtomicUsize,
+    late: AtomicUsize,
+}
+
+/// A value with a slow destructor.
+struct Slow(Arc<Round>);
+
+impl Round {
+    fn slow(self: &Arc<Self>) -> Slow {
+        self.alive.fetch_add(1, Ordering::SeqCst);
+        Slow(Arc::clone(self))
+    }
+
+    /// Notes that the end has returned, and gives how many destructors it has not waited for.
+    async fn returned(&self) -> usize {
+        self.has_returned.store(true, Ordering::SeqCst);
+        until(|| self.alive.load(Ordering::SeqCst) == 0).await;
+        self.late.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        wait_for_return(&self.0.has_returned, Duration::from_millis(1));
+        self.0.late.fetch_add(usize::from(self.0.has_returned.load(Ordering::SeqCst)), Ordering::SeqCst);
+        self.0.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Tasks with outputs that nobody takes.
 async fn outputs<S: Subject>() -> usize {
-    let (subject, alive) = (S::default(), Alive::default());
+    let (subject, round) = (S::default(), Arc::new(Round::default()));
     for _ in 0..4 {
-        let guard = alive.guard();
-        subject.task(async move { Box::new(guard) as Output }.boxed());
-        let guard = alive.guard();
-        subject.job(Box::new(move || Box::new(guard)));
+        let slow = round.slow();
+        subject.task(async move { Box::new(slow) as Output }.boxed());
     }
     let report = subject.end(&long()).await;
-    let left = alive.count();
+    let late = round.returned().await;
     if let Some(report) = report {
-        assert_eq!(report.counts.completed + report.counts.drained, 8, "{report}");
+        assert_eq!(report.counts.completed + report.counts.drained, 4, "{report}");
     }
-    left
+    late
+}
+
+/// Jobs with outputs that nobody takes.
+async fn outputs_of_jobs<S: Subject>() -> usize {
+    let (subject, round) = (S::default(), Arc::new(Round::default()));
+    for _ in 0..4 {
+        let slow = round.slow();
+        subject.job(Box::new(move || Box::new(slow)));
+    }
+    let report = subject.end(&long()).await;
+    let late = round.returned().await;
+    if let Some(report) = report {
+        assert_eq!(report.counts.completed + report.counts.drained, 4, "{report}");
+    }
+    late
 }
 
 /// Case 1: the destructor of an output that nobody takes is over when the termination returns.
 #[test]
 fn destructors_of_outputs_are_over_in_every_round() {
     on_both(|| async {
-        assert_eq!(rounds_to_a_fault(1_000, outputs::<Ours>).await, None);
+        assert_eq!(rounds_to_a_fault(100, outputs::<Ours>).await, None);
+        assert_eq!(rounds_to_a_fault(100, outputs_of_jobs::<Ours>).await, None);
     });
 }
 
-/// On a current_thread runtime too, for the outputs of jobs.
+/// Tasks not on a current_thread runtime, where nobody looks before the poll that gave the output has come back.
 #[test]
 fn what_only_counts_returns_while_destructors_of_outputs_run() {
     on_both(|| async {
+        assert!(rounds_to_a_fault(CONTROL_ROUNDS_MAX, outputs_of_jobs::<CountsOnly>).await.is_some());
+    });
+    let _watched = Watchdog::new();
+    multi_thread().block_on(async {
         assert!(rounds_to_a_fault(CONTROL_ROUNDS_MAX, outputs::<CountsOnly>).await.is_some());
     });
 }
 
 /// Tasks that panic with a payload.
 async fn payloads<S: Subject>() -> usize {
-    let (subject, alive) = (S::default(), Alive::default());
+    let (subject, round) = (S::default(), Arc::new(Round::default()));
     for _ in 0..4 {
-        let guard = alive.guard();
-        subject.task(async move { panic_any(guard) }.boxed());
+        let slow = round.slow();
+        subject.task(async move { panic_any(slow) }.boxed());
     }
     let report = subject.end(&long()).await;
-    let left = alive.count();
+    let late = round.returned().await;
     if let Some(report) = report {
         assert_eq!(report.counts.panicked, 4, "{report}");
     }
-    left
+    late
 }
 
 /// Case 2: so is that of a panic's payload.
 #[test]
 fn destructors_of_payloads_are_over_in_every_round() {
     on_both(|| async {
-        assert_eq!(rounds_to_a_fault(1_000, payloads::<Ours>).await, None);
+        assert_eq!(rounds_to_a_fault(100, payloads::<Ours>).await, None);
     });
 }
 
@@ -108,16 +162,16 @@ fn what_only_counts_returns_while_destructors_of_payloads_run() {
 
 /// Jobs that start while they are taken out of the queue.
 async fn queue<S: Subject>() -> usize {
-    let (subject, alive) = (S::default(), Alive::default());
+    let (subject, alive) = (S::default(), Arc::new(()));
     for _ in 0..8 {
-        let guard = alive.guard();
+        let held = Arc::clone(&alive);
         subject.job(Box::new(move || {
-            drop(guard);
+            drop(held);
             Box::new(())
         }));
     }
     let report = subject.end(&no_grace()).await;
-    let left = alive.count();
+    let left = count(&alive);
     if let Some(report) = report {
         let counts = report.counts;
         assert_eq!(counts.completed + counts.drained + counts.never_started, 8, "{counts:?}");
@@ -141,17 +195,17 @@ fn an_abort_without_a_join_leaves_jobs_that_race_their_queue() {
 
 /// A runtime that goes away while its tasks are being ended from outside.
 async fn runtime_goes<S: Subject>() -> usize {
-    let (subject, alive, runtime) = (S::default(), Alive::default(), multi_thread());
+    let (subject, alive, runtime) = (S::default(), Arc::new(()), multi_thread());
     {
         let _context = runtime.enter();
         for _ in 0..20 {
-            subject.task(hold(alive.guard()));
+            subject.task(hold(&alive));
         }
     }
     let helper = TaskSet::new("helper");
     drop(helper.spawn_thread("drops", move |_| drop(runtime)).unwrap());
     let report = subject.end(&no_grace()).await;
-    let left = alive.count();
+    let left = count(&alive);
     if let Some(report) = report {
         assert_eq!(report.counts.aborted + report.counts.runtime_gone, 20, "{report}");
     }

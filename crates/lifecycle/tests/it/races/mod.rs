@@ -14,12 +14,15 @@ mod spawners;
 
 use std::any::Any;
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::{Report, Shutdown, TaskSet, Terminate};
 
-use crate::harness::{Guard, assert_clean};
+use crate::harness::assert_clean;
 
 /// What a task or a job gives.
 type Output = Box<dyn Any + Send>;
@@ -64,13 +67,27 @@ impl Subject for Ours {
     }
 }
 
-/// Work that never ends, holding something whose destructor is seen.
-fn hold(guard: Guard) -> Work {
+/// Work that never ends, and holds what is counted. Nothing of it is slow: there are thousands of rounds.
+fn hold(alive: &Arc<()>) -> Work {
+    let held = Arc::clone(alive);
     async move {
-        let _guard = guard;
+        let _held = held;
         std::future::pending().await
     }
     .boxed()
+}
+
+/// What makes a destructor slow: it lasts until the end has returned, and this long if that waits for it.
+fn wait_for_return(has_returned: &AtomicBool, max: Duration) {
+    let began = Instant::now();
+    while !has_returned.load(Ordering::SeqCst) && began.elapsed() < max {
+        std::thread::yield_now();
+    }
+}
+
+/// How many hold it beside the round itself.
+fn count(alive: &Arc<()>) -> usize {
+    Arc::strong_count(alive) - 1
 }
 
 /// Repeats a round until it finds fault; gives how many rounds that took, none if it found none in all of them.
