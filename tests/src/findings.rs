@@ -44,6 +44,8 @@ pub enum Kind {
     ChildProcess,
     /// So did a file.
     File,
+    /// So did a session on a server.
+    Session,
     /// A task that would have finished by itself was aborted.
     Aborted,
     /// Grace ended before its instant though nobody asked for that.
@@ -73,6 +75,7 @@ impl Kind {
             Self::Socket => "socket",
             Self::ChildProcess => "child process",
             Self::File => "file",
+            Self::Session => "server session",
             Self::Aborted => "aborted",
             Self::GraceCut => "grace cut",
             Self::Secret => "secret",

@@ -9,9 +9,11 @@
 //! - [`observed`] ones are observer and observed in one program; what the target does is in [`loads`]. Their twins are
 //!   planted leaks of each kind, and fault points of the product in a build with `--cfg landfall_faults`.
 //!
+//! Besides, [`watch`] does to somebody else's program what can be done from outside.
+//!
 //! Whoever judges does not borrow from whom is judged: no runtime, no task set, but blocking sockets and scoped threads.
-//! The one exception is `landfall_lifecycle::leak_check`, which reads what another process holds, and whose eye the
-//! planted leaks prove.
+//! The exceptions are `landfall_lifecycle::leak_check`, which reads what another process holds, and whose eye the
+//! planted leaks prove, and the signals that interrupt a watch.
 #![forbid(unsafe_code)]
 
 pub mod busy;
@@ -33,5 +35,6 @@ pub mod sink;
 pub mod stop;
 pub mod twin;
 pub mod verdict;
+pub mod watch;
 pub mod witness;
 pub mod workplace;

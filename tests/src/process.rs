@@ -121,7 +121,7 @@ impl Process {
         if caught & bit == 0 { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
     }
 
-    /// Its id.
+    /// Its id; another process may have it once its end was seen.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -40,7 +40,7 @@ pub enum FaultError {
     /// It sits in the product, and this is a build without fault points.
     #[error(
         "the fault `{fault}` sits in the product, and this build has no fault points; build with them, beside the \
-         ordinary build: RUSTFLAGS=\"--cfg landfall_faults\" CARGO_TARGET_DIR=target/landfall_faults cargo build \
+         ordinary build: RUSTFLAGS=\"--cfg landfall_faults\" CARGO_TARGET_DIR=target/faults cargo build \
          -p landfall-demo -p landfall-tests"
     )]
     NoFaultPoints {

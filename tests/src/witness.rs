@@ -19,20 +19,26 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 /// The living processes with this mark, as `id name`; `None` where there is no `/proc` to look into.
 pub fn processes(mark: &str) -> Option<Vec<String>> {
-    let wanted = format!("{MARK}={mark}");
     let entries = fs::read_dir("/proc").ok()?;
     fs::metadata("/proc/self/environ").ok()?;
-    let is_marked = |path: &Path| {
-        // Whatever has ended meanwhile, is a zombie, or is somebody else's cannot be read and is none of ours.
-        let environment = fs::read(path.join("environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-    };
-    let marked = entries.flatten().map(|entry| entry.path()).filter(|path| is_marked(path));
+    let marked = entries.flatten().map(|entry| entry.path()).filter(|path| has_mark(path, mark));
     let describe = |path: &Path| {
         let id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         format!("{id} {}", fs::read_to_string(path.join("comm")).unwrap_or_default().trim())
     };
     Some(marked.map(|path| describe(&path)).collect())
+}
+
+/// Whether a living process has this mark.
+pub fn is_marked(id: u32, mark: &str) -> bool {
+    has_mark(&Path::new("/proc").join(id.to_string()), mark)
+}
+
+fn has_mark(process: &Path, mark: &str) -> bool {
+    let wanted = format!("{MARK}={mark}");
+    // Whatever has ended meanwhile, is a zombie, or is somebody else's cannot be read and is none of ours.
+    let environment = fs::read(process.join("environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
 }
 
 /// Kills the living processes with this mark: what a program left, once it was found.

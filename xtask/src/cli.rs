@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use crate::leak_check;
+
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -10,10 +12,10 @@ pub(crate) enum Command {
     Ci { steps: Vec<String>, list: bool },
     Test,
     Tidy { bless: bool },
-    LeakCheck { scenario: Option<String>, list: bool },
     Loom { full: bool },
     Shuttle { full: bool, seed: Option<String> },
     Miri,
+    LeakCheck(Box<leak_check::Options>),
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
@@ -61,10 +63,7 @@ const VERBS: &[Verb] = &[
         name: "leak-check",
         about: "the scenario programs of landfall-tests, each in a process of its own",
         operand: None,
-        flags: &[
-            Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
-            Flag { name: LIST, value: None, about: "list the scenarios" },
-        ],
+        flags: LEAK_CHECK,
     },
     Verb {
         name: "loom",
@@ -98,6 +97,28 @@ const VERBS: &[Verb] = &[
     },
 ];
 
+const LEAK_CHECK: &[Flag] = &[
+    Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
+    Flag { name: "--fault", value: Some("NAME"), about: "run this planted fault only; `none`: the quiet rounds only" },
+    Flag { name: "--seed", value: Some("N"), about: "the seed of all that is random; another one each time otherwise" },
+    Flag { name: "--full", value: None, about: "200 quiet rounds in place of 20, and in all builds" },
+    Flag { name: LIST, value: None, about: "list the scenarios with their limits and faults" },
+    Flag { name: "--json", value: Some("FILE"), about: "keep every cell with all its details" },
+    Flag { name: "--html", value: Some("FILE"), about: "write the table and the waterfalls as one page" },
+    Flag {
+        name: "--command",
+        value: Some("LINE"),
+        about: "watch this program, any program, in place of the scenarios",
+    },
+    Flag { name: "--ready-when", value: Some("TEXT"), about: "part of the line that it prints once it is ready" },
+    Flag { name: "--drive", value: Some("LINE"), about: "a command that gives it work while it runs" },
+    Flag { name: "--rounds", value: Some("N"), about: "how often it is started and signalled (5)" },
+    Flag { name: "--ready-max", value: Some("SECONDS"), about: "how long it may take until it is ready (30)" },
+    Flag { name: "--grace-max", value: Some("SECONDS"), about: "how long it may take to end after the signal (30)" },
+    Flag { name: "--folder", value: Some("DIR"), about: "its working folder, in place of a temporary one" },
+    Flag { name: "--postgres", value: Some("URL"), about: "a server on which its sessions are counted, by psql" },
+];
+
 /// Reads the arguments after the program's name.
 pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     let Some((name, rest)) = arguments.split_first() else {
@@ -121,10 +142,10 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "ci" => Command::Ci { steps: values("--step"), list: has(LIST) },
         "test" => Command::Test,
         "tidy" => Command::Tidy { bless: has("--bless") },
-        "leak-check" => Command::LeakCheck { scenario: once("--scenario", values("--scenario"))?, list: has(LIST) },
         "loom" => Command::Loom { full: has(FULL) },
         "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once("--seed", values("--seed"))?)? },
         "miri" => Command::Miri,
+        "leak-check" => Command::LeakCheck(Box::new(leak_check::Options::read(&given)?)),
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -241,7 +262,10 @@ mod tests {
         );
         assert_eq!(
             parsed("leak-check --scenario relay"),
-            Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
+            Ok(Command::LeakCheck(Box::new(leak_check::Options {
+                scenario: Some("relay".to_owned()),
+                ..Default::default()
+            })))
         );
         assert_eq!(parsed("loom --full"), Ok(Command::Loom { full: true }));
         assert_eq!(parsed("miri"), Ok(Command::Miri));

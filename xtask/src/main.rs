@@ -42,10 +42,10 @@ fn main() -> ExitCode {
         Command::Ci { steps, list } => ci::run(&steps, list),
         Command::Test => test::run(),
         Command::Tidy { bless } => tidy::run(bless),
-        Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
         Command::Loom { full } => models::run(&LOOM, Effort { full, seed: None }),
         Command::Shuttle { full, seed } => models::run(&SHUTTLE, Effort { full, seed: seed.as_deref() }),
         Command::Miri => miri::run(),
+        Command::LeakCheck(options) => leak_check::run(&options),
         Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {

@@ -37,6 +37,8 @@ pub struct Held {
 pub struct Said {
     /// `began`, `ended` or `over`.
     pub stage: String,
+    /// Its process, as it sees itself; `None` if it does not say.
+    pub pid: Option<u32>,
     /// Tasks that its runtime counts; `None` once there is no runtime.
     pub alive: Option<u64>,
     /// How many of them its own sets know.
@@ -155,6 +157,7 @@ impl Said {
         let tasks = |value: &Value| value.as_array().map(|tasks| tasks.iter().map(TaskSaid::of).collect::<Vec<_>>());
         Some(Self {
             stage: value["stage"].as_str()?.to_owned(),
+            pid: value["pid"].as_u64().and_then(|id| u32::try_from(id).ok()),
             alive: value["alive"].as_u64(),
             registered: value["registered"].as_u64()?,
             tasks: tasks(&value["tasks"])?,
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn a_line_is_read_with_all_it_says() {
         let said = Said::of(&serde_json::from_str(LINE).expect("it is JSON")).expect("it is complete");
-        assert_eq!((said.stage.as_str(), said.alive, said.registered), ("ended", Some(2), 1));
+        assert_eq!((said.stage.as_str(), said.pid, said.alive, said.registered), ("ended", Some(7), Some(2), 1));
         let late = TaskSaid { name: "late".to_owned(), kind: "task".to_owned(), place: "src/x.rs:9".to_owned() };
         assert_eq!(said.tasks, [late]);
         assert_eq!((said.threads_before, said.connection), (Some(vec![7, 8]), Some(12)));

@@ -40,7 +40,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "loom", about: "the models of the core under every schedule", run: loom },
     Step { name: "shuttle", about: "a tree of task sets under random schedules", run: shuttle },
     Step { name: "miri", about: "the unit tests of the core under miri", run: under_miri },
-    Step { name: "leak-check", about: "the scenario programs", run: leaks },
+    Step { name: "leak-check", about: "the scenario programs, quiet and with each planted fault", run: leaks },
 ];
 
 fn at_root(workspace: &Workspace, arguments: &[&str]) -> Command {
