@@ -1,0 +1,52 @@
+//! One instance of what a pool connects to.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
+use std::net::SocketAddr;
+
+/// One instance of a service: a name and an address.
+///
+/// Two with the same name and different addresses are two backends. The name is shown in logs, statistics and reports:
+/// put no secret into it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Backend {
+    /// What it is called.
+    pub name: Cow<'static, str>,
+    /// Where it is.
+    pub address: SocketAddr,
+}
+
+impl Backend {
+    /// A backend with a name of its own.
+    #[must_use]
+    pub fn new(name: impl Into<Cow<'static, str>>, address: SocketAddr) -> Self {
+        Self { name: name.into(), address }
+    }
+}
+
+/// Named after its address.
+impl From<SocketAddr> for Backend {
+    fn from(address: SocketAddr) -> Self {
+        Self::new(address.to_string(), address)
+    }
+}
+
+impl Display for Backend {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if self.name.parse() == Ok(self.address) { Ok(()) } else { write!(f, " ({})", self.address) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_is_shown_with_its_address_once() {
+        let address: SocketAddr = "127.0.0.1:5432".parse().unwrap();
+        assert_eq!(Backend::from(address).to_string(), "127.0.0.1:5432");
+        assert_eq!(Backend::new("db-1", address).to_string(), "db-1 (127.0.0.1:5432)");
+    }
+}

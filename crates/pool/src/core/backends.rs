@@ -1,0 +1,200 @@
+//! The backends as the core sees them: how many slots each has, which are idle, whether it answers.
+
+use std::sync::Arc;
+
+use super::at::At;
+use super::slots::Counts;
+use crate::backend::Backend;
+use crate::claim::ConnectError;
+
+/// How many attempts in a row must fail before a backend is taken for failing: one failure among successes says
+/// nothing, and must not hold up the others.
+pub(crate) const FAILING_FROM: u32 = 2;
+
+/// One backend.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) backend: Arc<Backend>,
+    /// The resolver has it no longer: its connections are closed when they come back, nothing new is opened.
+    pub(crate) is_removed: bool,
+    pub(crate) counts: Counts,
+    /// Slots with an idle connection; the last one is the one used last.
+    pub(crate) idle: Vec<u32>,
+    /// Where it is among those with idle connections.
+    pub(crate) idle_at: Option<u32>,
+    /// How many attempts have failed in a row.
+    pub(crate) failures: u32,
+    /// How many connections in a row were no good from the start: they were opened, and then failed to be made ready.
+    pub(crate) unsound: u32,
+    /// Grows with each failure that counts, so that attempts begun before it are not counted as further ones.
+    pub(crate) round: u64,
+    /// When the next attempt may begin, while it is failing.
+    pub(crate) retry_at: At,
+    /// When the last attempt began.
+    pub(crate) tried_at: At,
+    /// How many probes are on their way.
+    pub(crate) probes: u32,
+    pub(crate) last_error: Option<ConnectError>,
+    pub(crate) failed_at: At,
+    pub(crate) connects: u64,
+    pub(crate) connects_failed: u64,
+    pub(crate) claims: u64,
+}
+
+impl Entry {
+    fn new(backend: Arc<Backend>) -> Self {
+        Self {
+            backend,
+            is_removed: false,
+            counts: Counts::default(),
+            idle: Vec::new(),
+            idle_at: None,
+            failures: 0,
+            unsound: 0,
+            round: 0,
+            retry_at: At::default(),
+            tried_at: At::default(),
+            probes: 0,
+            last_error: None,
+            failed_at: At::default(),
+            connects: 0,
+            connects_failed: 0,
+            claims: 0,
+        }
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failures_in_a_row() >= FAILING_FROM
+    }
+
+    pub(crate) fn failures_in_a_row(&self) -> u32 {
+        self.failures.max(self.unsound)
+    }
+
+    /// How busy it is: what is out, and a little for each failure.
+    pub(crate) fn load(&self) -> usize {
+        self.counts.out() + self.failures_in_a_row() as usize
+    }
+}
+
+/// The backends, in places that stay the same while anything refers to them.
+#[derive(Debug, Default)]
+pub(crate) struct Backends {
+    entries: Vec<Option<Entry>>,
+    /// Those that the resolver has.
+    pub(crate) current: Vec<u32>,
+    /// How many probes are on their way to any of them.
+    pub(crate) probes: u32,
+    /// Those with idle connections, in no order.
+    pub(crate) with_idle: Vec<u32>,
+    /// The resolver has given a set, be it empty.
+    pub(crate) is_resolved: bool,
+}
+
+impl Backends {
+    pub(crate) fn get(&self, index: u32) -> &Entry {
+        self.entries[index as usize].as_ref().expect("a slot refers to it")
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Entry {
+        self.entries[index as usize].as_mut().expect("a slot refers to it")
+    }
+
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten()
+    }
+
+    /// Takes over a new set; gives the places of those that are no longer in it.
+    pub(crate) fn replace(&mut self, set: Vec<Backend>) -> Vec<u32> {
+        self.is_resolved = true;
+        let before = std::mem::take(&mut self.current);
+        for backend in set {
+            let index = self.find(&backend).unwrap_or_else(|| self.add(backend));
+            self.get_mut(index).is_removed = false;
+            if !self.current.contains(&index) {
+                self.current.push(index);
+            }
+        }
+        let gone: Vec<u32> = before.into_iter().filter(|index| !self.current.contains(index)).collect();
+        for index in &gone {
+            self.get_mut(*index).is_removed = true;
+        }
+        gone
+    }
+
+    fn find(&self, backend: &Backend) -> Option<u32> {
+        let found = self.entries.iter().position(|entry| entry.as_ref().is_some_and(|it| *it.backend == *backend));
+        found.map(|index| index as u32)
+    }
+
+    fn add(&mut self, backend: Backend) -> u32 {
+        let entry = Some(Entry::new(Arc::new(backend)));
+        let index = self.entries.iter().position(Option::is_none).unwrap_or(self.entries.len());
+        if index == self.entries.len() {
+            self.entries.push(entry);
+        } else {
+            self.entries[index] = entry;
+        }
+        u32::try_from(index).expect("fewer backends than that")
+    }
+
+    /// Forgets a backend that has gone, once nothing refers to it; gives the user's error that it kept.
+    pub(crate) fn forget_if_unused(&mut self, index: u32) -> Option<ConnectError> {
+        let entry = self.get(index);
+        if !entry.is_removed || entry.counts.used() > 0 {
+            return None;
+        }
+        self.entries[index as usize].take()?.last_error
+    }
+
+    /// What the last failed attempt came to, of those backends that are in use.
+    pub(crate) fn last_error(&self) -> Option<ConnectError> {
+        let failed = self.current.iter().map(|index| self.get(*index)).filter(|entry| entry.last_error.is_some());
+        failed.max_by_key(|entry| entry.failed_at).and_then(|entry| entry.last_error.clone())
+    }
+
+    /// Notes that a slot has become idle.
+    pub(crate) fn add_idle(&mut self, index: u32, slot: u32) {
+        let place = self.with_idle.len() as u32;
+        let entry = self.get_mut(index);
+        entry.idle.push(slot);
+        if entry.idle_at.is_none() {
+            entry.idle_at = Some(place);
+            self.with_idle.push(index);
+        }
+    }
+
+    /// Takes the idle slot used last.
+    pub(crate) fn pop_idle(&mut self, index: u32) -> Option<u32> {
+        let slot = self.get_mut(index).idle.pop();
+        self.leave_if_empty(index);
+        slot
+    }
+
+    /// Takes one particular idle slot.
+    pub(crate) fn remove_idle(&mut self, index: u32, slot: u32) {
+        let idle = &mut self.get_mut(index).idle;
+        if let Some(place) = idle.iter().position(|it| *it == slot) {
+            idle.remove(place);
+        }
+        self.leave_if_empty(index);
+    }
+
+    fn leave_if_empty(&mut self, index: u32) {
+        let entry = self.get_mut(index);
+        if !entry.idle.is_empty() {
+            return;
+        }
+        if let Some(place) = entry.idle_at.take() {
+            self.with_idle.swap_remove(place as usize);
+            if let Some(moved) = self.with_idle.get(place as usize).copied() {
+                self.get_mut(moved).idle_at = Some(place);
+            }
+        }
+    }
+
+    /// Whether no backend can be expected to give a connection: there is none, or all are failing.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.is_resolved && self.current.iter().all(|index| self.get(*index).is_failing())
+    }
+}

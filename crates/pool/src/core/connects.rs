@@ -1,0 +1,286 @@
+//! Which connections are opened where, and what is known of a backend by how that went.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::backends::FAILING_FROM;
+use super::slots::{Kind, SlotId, SlotState};
+use super::{At, Core, Effects, Slot};
+use crate::claim::ConnectError;
+use crate::interrupt::Interrupt;
+
+impl<T> Core<T> {
+    /// Opens what is needed, as far as the caps and the backends allow.
+    ///
+    /// Needed is a connection for each claim in line, and the spares. Connects belong to nobody: a claim that gives up
+    /// wastes none, and no more are begun than somebody waits for.
+    pub(super) fn plan(&mut self, now: At, effects: &mut Effects<T>) {
+        if self.is_closed {
+            return;
+        }
+        while self.lacks_connections() {
+            if self.counts.used() >= self.policy.slots_max {
+                self.cancel_a_probe(effects);
+                break;
+            }
+            let Some(backend) = self.choose_to_connect() else { break };
+            self.begin_connect(backend, false, now, effects);
+        }
+        self.probe(now, effects);
+        self.note_offline(now, effects);
+    }
+
+    /// Whether fewer connections are there or on their way than are needed.
+    fn lacks_connections(&self) -> bool {
+        self.surplus() < 0
+    }
+
+    /// How many connections more than needed are there or on their way. Probes do not count: they are not to be relied
+    /// on.
+    pub(super) fn surplus(&self) -> isize {
+        let needed = self.counts.out() + self.queue.checking() + self.queue.queued() + self.policy.spares_wanted;
+        self.counts.live() as isize - self.backends.probes as isize - needed.max(self.policy.slots_min) as isize
+    }
+
+    /// Whether there is no connection, and no backend that can be expected to give one.
+    pub(super) fn is_offline(&self) -> bool {
+        self.backends.is_offline() && self.counts.live() == self.counts.of(Kind::Connecting)
+    }
+
+    fn note_offline(&mut self, now: At, effects: &mut Effects<T>) {
+        if !self.is_offline() {
+            self.timers.offline_since = None;
+            return;
+        }
+        effects.is_news |= self.timers.offline_since.is_none();
+        self.timers.offline_since.get_or_insert(now);
+        self.timers.note_waiter(now.plus(self.policy.offline_wait), &mut effects.is_earlier);
+    }
+
+    /// Of two backends picked at random among those that answer and have room, the one with fewer slots.
+    fn choose_to_connect(&mut self) -> Option<u32> {
+        let max = self.policy.slots_per_backend();
+        let mut picked: [Option<u32>; 2] = [None, None];
+        let mut seen = 0;
+        for place in 0..self.backends.current.len() {
+            let index = self.backends.current[place];
+            let entry = self.backends.get(index);
+            if entry.is_failing() || entry.counts.used() >= max {
+                continue;
+            }
+            seen += 1;
+            // Each two of those seen are as likely as any others to be kept.
+            if seen <= 2 {
+                picked[seen - 1] = Some(index);
+            } else if let Some(kept) = picked.get_mut(self.random.below(seen)) {
+                *kept = Some(index);
+            }
+        }
+        let used = |index: &u32| self.backends.get(*index).counts.used();
+        picked.into_iter().flatten().min_by_key(used)
+    }
+
+    /// Tries backends that do not answer, at their pace, with room that nobody else has a use for.
+    fn probe(&mut self, now: At, effects: &mut Effects<T>) {
+        for place in 0..self.backends.current.len() {
+            let index = self.backends.current[place];
+            let due = self.probe_due(index);
+            let has_room = self.counts.used() < self.policy.slots_max
+                && self.backends.get(index).counts.used() < self.policy.slots_per_backend();
+            if due <= now && has_room {
+                self.begin_connect(index, true, now, effects);
+            }
+            // Without room the next look is when a slot comes free.
+            let next = self.probe_due(index);
+            if next > now {
+                self.timers.note_backend(next, &mut effects.is_earlier);
+            }
+        }
+    }
+
+    /// When a backend is to be tried again; never if it answers or is tried as often as may be.
+    fn probe_due(&self, index: u32) -> At {
+        let entry = self.backends.get(index);
+        if !entry.is_failing() {
+            return At::NEVER;
+        }
+        match entry.probes {
+            0 if self.queue.len() + self.warming > 0 => {
+                entry.retry_at.min(entry.tried_at.plus(self.policy.backoff_waiting_max))
+            }
+            0 => entry.retry_at,
+            // A lost packet is sent again after a second only: another attempt may get through before.
+            probes if (probes as usize) < self.policy.probes_max => {
+                entry.tried_at.plus(self.policy.probe_overlap_after)
+            }
+            _ => At::NEVER,
+        }
+    }
+
+    /// Gives up an attempt at a backend that does not answer, for one at another that does.
+    fn cancel_a_probe(&mut self, effects: &mut Effects<T>) {
+        if self.backends.probes == 0 {
+            return;
+        }
+        let max = self.policy.slots_per_backend();
+        let could_connect = self.backends.current.iter().any(|index| {
+            let entry = self.backends.get(*index);
+            !entry.is_failing() && entry.counts.used() < max
+        });
+        if !could_connect || self.queue.queued() == 0 {
+            return;
+        }
+        for index in 0..self.slots.len() as u32 {
+            if let SlotState::Connecting { is_probe: true, is_cancelled, .. } = &mut self.slots[index as usize].state {
+                if !std::mem::replace(is_cancelled, true) {
+                    effects.cancel(self.id_of(index));
+                }
+                return;
+            }
+        }
+    }
+
+    fn begin_connect(&mut self, backend: u32, is_probe: bool, now: At, effects: &mut Effects<T>) {
+        let entry = self.backends.get_mut(backend);
+        let round = entry.round;
+        entry.tried_at = now;
+        entry.connects += 1;
+        entry.probes += u32::from(is_probe);
+        self.backends.probes += u32::from(is_probe);
+        let target = Arc::clone(&self.backends.get(backend).backend);
+        let index = self.free_slot(backend);
+        self.slots[index as usize].opened = now;
+        drop(self.enter(index, SlotState::Connecting { round, is_probe, is_cancelled: false }));
+        effects.connect(self.id_of(index), target);
+    }
+
+    fn free_slot(&mut self, backend: u32) -> u32 {
+        if let Some(index) = self.vacant.pop() {
+            let slot = &mut self.slots[index as usize];
+            (slot.backend, slot.is_retired, slot.claims, slot.interrupt) = (backend, false, 0, None);
+            return index;
+        }
+        let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
+        self.slots.push(Slot {
+            generation: 0,
+            backend,
+            is_retired: false,
+            state: SlotState::Vacant,
+            opened: At::default(),
+            expires: At::NEVER,
+            used: At::default(),
+            sound: At::default(),
+            claims: 0,
+            interrupt: None,
+        });
+        index
+    }
+
+    /// A connect has given a connection.
+    pub(crate) fn connected(
+        &mut self,
+        id: SlotId,
+        connection: T,
+        interrupt: Option<Weak<dyn Interrupt>>,
+        now: At,
+    ) -> Effects<T> {
+        let mut effects = Effects::none();
+        let Some(&Slot { state: SlotState::Connecting { is_probe, .. }, backend, .. }) = self.live_slot(id) else {
+            debug_assert!(false, "only a connect gives it");
+            return effects;
+        };
+        let life = self.policy.lifetime_max.map(|life| {
+            life - self.random.part_of(life.mul_f64(f64::from(self.policy.lifetime_jitter_percent) / 100.0))
+        });
+        let slot = &mut self.slots[id.index as usize];
+        (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
+        slot.interrupt = interrupt;
+        self.backends.probes -= u32::from(is_probe);
+        let entry = self.backends.get_mut(backend);
+        entry.failures = 0;
+        effects.forget_error(entry.last_error.take());
+        entry.probes -= u32::from(is_probe);
+        // So that a release never has to make room.
+        let missing = entry.counts.live().saturating_sub(entry.idle.len());
+        entry.idle.reserve(missing);
+        self.timers.note_slot(now, now.plus_if(life), &self.policy, &mut effects.is_earlier);
+        self.settle(id.index, connection, now, &mut effects);
+        self.plan(now, &mut effects);
+        effects.is_news = true;
+        effects
+    }
+
+    /// A connect has failed, or taken too long.
+    pub(crate) fn connect_failed(&mut self, id: SlotId, failure: ConnectError, now: At) -> Effects<T> {
+        let mut effects = Effects::none();
+        if self.live_slot(id).is_some_and(|slot| slot.state.kind() == Kind::Connecting) {
+            self.connect_over(id.index, now, Some(failure), &mut effects);
+        }
+        effects.is_news = true;
+        effects
+    }
+
+    /// A connect is over without a connection; without a failure it was dropped.
+    pub(super) fn connect_over(
+        &mut self,
+        index: u32,
+        now: At,
+        failure: Option<ConnectError>,
+        effects: &mut Effects<T>,
+    ) {
+        let slot = self.slot(index);
+        let (backend, SlotState::Connecting { round, is_probe, is_cancelled }) = (slot.backend, &slot.state) else {
+            return;
+        };
+        let (round, is_probe, is_cancelled) = (*round, *is_probe, *is_cancelled);
+        self.backends.probes -= u32::from(is_probe);
+        let entry = self.backends.get_mut(backend);
+        entry.probes -= u32::from(is_probe);
+        if !is_cancelled {
+            entry.connects_failed += 1;
+            entry.failed_at = now;
+            // Several attempts that were begun together fail together: that is one failure.
+            if round == entry.round {
+                entry.round += 1;
+                entry.failures = entry.failures.saturating_add(1);
+            }
+            let pause = self.pause(backend);
+            self.backends.get_mut(backend).retry_at = now.plus(pause);
+            if failure.is_some() {
+                effects.forget_error(std::mem::replace(&mut self.backends.get_mut(backend).last_error, failure));
+            }
+        }
+        self.vacate(index, effects);
+        self.plan(now, effects);
+    }
+
+    /// For how long a failing backend is left alone: doubled with each failure, and by half at random, so that many
+    /// clients do not come back at once.
+    fn pause(&mut self, backend: u32) -> Duration {
+        let doublings = self.backends.get(backend).failures_in_a_row().saturating_sub(FAILING_FROM).min(31);
+        let whole = self.policy.backoff_min.saturating_mul(1 << doublings).min(self.policy.backoff_max);
+        whole / 2 + self.random.part_of(whole / 2)
+    }
+
+    /// A connection could not be made ready for a claim. If it never was good for anything, that is as bad as a failed
+    /// connect: else a connector whose connections never work would be kept busy for ever.
+    pub(super) fn note_unfit(&mut self, index: u32, now: At) {
+        let slot = self.slot(index);
+        if slot.sound > slot.opened {
+            return;
+        }
+        let backend = slot.backend;
+        let entry = self.backends.get_mut(backend);
+        entry.unsound = entry.unsound.saturating_add(1);
+        let pause = self.pause(backend);
+        self.backends.get_mut(backend).retry_at = now.plus(pause);
+    }
+
+    /// A connection was used, or passed a check.
+    pub(super) fn note_sound(&mut self, index: u32, now: At) {
+        let slot = &mut self.slots[index as usize];
+        slot.sound = now;
+        let entry = self.backends.get_mut(slot.backend);
+        entry.unsound = 0;
+    }
+}

@@ -1,0 +1,293 @@
+//! The pool's decisions, without a runtime: who gets which connection, what is opened, checked and closed, and when.
+//!
+//! Everything here runs under one short lock, changes memory only, and says by its [`Effects`] what is to be done once
+//! the lock is free. Time comes in as an argument.
+
+mod at;
+mod backends;
+mod claims;
+mod connects;
+mod effects;
+mod end;
+#[cfg(test)]
+mod model;
+mod queue;
+mod random;
+mod slots;
+mod snapshot;
+mod tally;
+mod timers;
+mod warm;
+
+pub(crate) use self::at::At;
+use self::backends::Backends;
+pub(crate) use self::claims::{Begun, Polled, Returned, Taken};
+use self::effects::Held;
+pub(crate) use self::effects::{Check, Effects, Rest};
+use self::queue::Queue;
+pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
+pub(crate) use self::random::Random;
+pub(crate) use self::slots::SlotId;
+use self::slots::{Counts, Kind, Slot, SlotState};
+pub(crate) use self::tally::Tally;
+use self::timers::Timers;
+use crate::backend::Backend;
+use crate::policy::Policy;
+
+/// The decisions of one pool. `T` is a connection.
+#[derive(Debug)]
+pub(crate) struct Core<T> {
+    policy: Policy,
+    is_closed: bool,
+    was_resized: bool,
+    /// How many wait until the pool is warm.
+    warming: usize,
+    slots: Vec<Slot<T>>,
+    vacant: Vec<u32>,
+    backends: Backends,
+    queue: Queue,
+    counts: Counts,
+    timers: Timers,
+    tally: Tally,
+    random: Random,
+}
+
+impl<T> Core<T> {
+    pub(crate) fn new(policy: Policy, random: Random) -> Self {
+        Self {
+            policy,
+            is_closed: false,
+            was_resized: false,
+            warming: 0,
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            backends: Backends::default(),
+            queue: Queue::new(),
+            counts: Counts::default(),
+            timers: Timers::default(),
+            tally: Tally::default(),
+            random,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Changes a slot's state and gives the one before. Together with `rework` the only place where that happens, so that
+    /// no count can drift from the states.
+    fn enter(&mut self, index: u32, to: SlotState<T>) -> SlotState<T> {
+        self.count(index, to.kind());
+        std::mem::replace(&mut self.slots[index as usize].state, to)
+    }
+
+    /// Changes a slot's state into one that is made of it.
+    fn rework(&mut self, index: u32, to: impl FnOnce(SlotState<T>) -> SlotState<T>) {
+        let before = std::mem::replace(&mut self.slots[index as usize].state, SlotState::Closing);
+        let (from, after) = (before.kind(), to(before));
+        let slot = &mut self.slots[index as usize];
+        let kind = after.kind();
+        debug_assert!(from.may_become(kind), "{from:?} to {kind:?} is not in the table");
+        slot.state = after;
+        self.counts.shift(from, kind);
+        self.backends.get_mut(slot.backend).counts.shift(from, kind);
+    }
+
+    fn count(&mut self, index: u32, to: Kind) {
+        let slot = &self.slots[index as usize];
+        let from = slot.state.kind();
+        debug_assert!(from.may_become(to), "{from:?} to {to:?} is not in the table");
+        self.counts.shift(from, to);
+        self.backends.get_mut(slot.backend).counts.shift(from, to);
+    }
+
+    fn slot(&self, index: u32) -> &Slot<T> {
+        &self.slots[index as usize]
+    }
+
+    /// The slot, if it still has the connection that is meant.
+    fn live_slot(&self, id: SlotId) -> Option<&Slot<T>> {
+        let slot = self.slots.get(id.index as usize)?;
+        (slot.generation == id.generation && slot.state.kind() != Kind::Vacant).then_some(slot)
+    }
+
+    fn id_of(&self, index: u32) -> SlotId {
+        SlotId { index, generation: self.slot(index).generation }
+    }
+
+    /// Frees a slot: its connection is gone.
+    fn vacate(&mut self, index: u32, effects: &mut Effects<T>) {
+        let backend = self.slot(index).backend;
+        drop(self.enter(index, SlotState::Vacant));
+        let slot = &mut self.slots[index as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        self.vacant.push(index);
+        effects.forget_error(self.backends.forget_if_unused(backend));
+    }
+
+    /// Whether a connection that nobody uses now is to be closed rather than kept.
+    fn is_surplus(&self, index: u32, now: At) -> bool {
+        let slot = self.slot(index);
+        let beyond = |counts: &Counts, max: usize| counts.live() > max;
+        self.is_closed
+            || slot.is_retired
+            || slot.expires <= now
+            // Nothing but a resize leaves more than may be.
+            || self.was_resized
+                && (beyond(&self.counts, self.policy.slots_max)
+                    || beyond(&self.backends.get(slot.backend).counts, self.policy.slots_per_backend()))
+    }
+
+    /// Finds a use for a sound connection that nobody has: the first claim in line, else idleness, else its end.
+    fn settle(&mut self, index: u32, connection: T, now: At, effects: &mut Effects<T>) {
+        if self.is_surplus(index, now) {
+            return self.begin_close(index, connection, now, effects);
+        }
+        if let Some(first) = self.queue.first() {
+            return self.grant(index, connection, first, now, effects);
+        }
+        let slot = &mut self.slots[index as usize];
+        slot.used = now;
+        let backend = slot.backend;
+        drop(self.enter(index, SlotState::Idle { connection }));
+        self.backends.add_idle(backend, index);
+    }
+
+    /// Lets a connection go, and has another one opened if it is needed.
+    fn begin_close(&mut self, index: u32, connection: T, now: At, effects: &mut Effects<T>) {
+        drop(self.enter(index, SlotState::Closing));
+        effects.close(self.id_of(index), connection);
+        self.plan(now, effects);
+    }
+
+    /// What had a connection for the pool, a connect, a check or a close, has dropped it: the slot is free.
+    pub(crate) fn vacated(&mut self, id: SlotId, now: At) -> Effects<T> {
+        let mut effects = Effects::none();
+        let Some(slot) = self.live_slot(id) else { return effects };
+        match slot.state {
+            SlotState::Connecting { .. } => self.connect_over(id.index, now, None, &mut effects),
+            SlotState::Checking { until, .. } => {
+                self.note_unfit(id.index, now);
+                self.vacate(id.index, &mut effects);
+                self.requeue(until, now, &mut effects);
+                self.plan(now, &mut effects);
+            }
+            SlotState::Closing => {
+                self.vacate(id.index, &mut effects);
+                self.plan(now, &mut effects);
+            }
+            SlotState::Vacant | SlotState::Idle { .. } | SlotState::Granted { .. } | SlotState::Claimed(_) => {}
+        }
+        effects.is_news = true;
+        effects
+    }
+
+    /// A check has ended well.
+    pub(crate) fn checked(&mut self, id: SlotId, connection: T, now: At) -> Effects<T> {
+        let mut effects = Effects::none();
+        let Some(&Slot { state: SlotState::Checking { until, .. }, .. }) = self.live_slot(id) else {
+            debug_assert!(false, "only a check gives it back");
+            return effects;
+        };
+        self.note_sound(id.index, now);
+        match until {
+            // It was made ready for this one.
+            Some(waiter) if self.queue.wait(waiter) == Some(Wait::Checking) && !self.is_surplus(id.index, now) => {
+                self.grant(id.index, connection, waiter, now, &mut effects);
+            }
+            _ => {
+                self.settle(id.index, connection, now, &mut effects);
+                self.requeue(until, now, &mut effects);
+            }
+        }
+        effects.is_news = true;
+        effects
+    }
+
+    /// A check has failed: the connection is being closed by who checked it.
+    pub(crate) fn check_failed(&mut self, id: SlotId, now: At) -> Effects<T> {
+        let mut effects = Effects::none();
+        let Some(&Slot { state: SlotState::Checking { until, .. }, .. }) = self.live_slot(id) else { return effects };
+        drop(self.enter(id.index, SlotState::Closing));
+        self.note_unfit(id.index, now);
+        self.tally.checks_failed += 1;
+        self.requeue(until, now, &mut effects);
+        self.plan(now, &mut effects);
+        effects
+    }
+
+    /// Takes over the backends that the resolver has now.
+    pub(crate) fn set_backends(&mut self, set: Vec<Backend>, now: At) -> Effects<T> {
+        let mut effects = Effects::none();
+        for gone in self.backends.replace(set) {
+            self.retire(|slot| slot.backend == gone, now, &mut effects);
+            effects.forget_error(self.backends.forget_if_unused(gone));
+        }
+        self.plan(now, &mut effects);
+        effects.is_news = true;
+        effects
+    }
+
+    /// Closes what is idle now and the rest when it comes back; new connections take their place.
+    pub(crate) fn evict(&mut self, now: At) -> Effects<T> {
+        let mut effects = Effects::none();
+        // What is just being opened is new anyway.
+        self.retire(|slot| slot.state.kind() != Kind::Connecting, now, &mut effects);
+        self.plan(now, &mut effects);
+        effects
+    }
+
+    /// Changes how many slots there may be. What is claimed stays with its holders; what is too much is closed when it
+    /// comes back.
+    pub(crate) fn resize(&mut self, policy: Policy, now: At) -> Effects<T> {
+        let mut effects = Effects::none();
+        self.policy = policy;
+        self.was_resized = true;
+        let idle: Vec<u32> = self.backends.each().flat_map(|entry| entry.idle.iter().copied()).collect();
+        for index in idle {
+            if self.is_surplus(index, now) {
+                self.close_idle(index, now, &mut effects);
+            }
+        }
+        self.plan(now, &mut effects);
+        effects
+    }
+
+    fn retire(&mut self, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
+        for index in 0..self.slots.len() as u32 {
+            let slot = &mut self.slots[index as usize];
+            if slot.state.kind() == Kind::Vacant || !which(slot) {
+                continue;
+            }
+            slot.is_retired = true;
+            match &mut slot.state {
+                SlotState::Idle { .. } => self.close_idle(index, now, effects),
+                SlotState::Connecting { is_cancelled, .. } if !*is_cancelled => {
+                    *is_cancelled = true;
+                    effects.cancel(self.id_of(index));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn close_idle(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
+        if let Some(connection) = self.take_idle(index, SlotState::Closing) {
+            effects.close(self.id_of(index), connection);
+            self.plan(now, effects);
+        }
+    }
+
+    /// Takes one particular idle connection out.
+    fn take_idle(&mut self, index: u32, to: SlotState<T>) -> Option<T> {
+        let slot = self.slot(index);
+        if slot.state.kind() != Kind::Idle {
+            return None;
+        }
+        self.backends.remove_idle(slot.backend, index);
+        match self.enter(index, to) {
+            SlotState::Idle { connection } => Some(connection),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What holds after each step, and when everything has come to rest.
+
+use super::{Conn, Model, Place, Tamper, backends};
+use crate::core::{Kind, Returned, Wait};
+use crate::policy::Policy;
+
+impl Model {
+    /// What holds after each step.
+    pub(super) fn judge(&self) {
+        let counted = |kind| self.core.slots.iter().filter(|slot| slot.state.kind() == kind).count();
+        use Kind::{Checking, Claimed, Closing, Connecting, Granted, Idle};
+        for kind in [Checking, Claimed, Closing, Connecting, Granted, Idle] {
+            assert_eq!(self.core.counts.of(kind), counted(kind), "{kind:?} drifted");
+        }
+        assert_eq!(counted(Claimed), self.held.len(), "handles");
+        assert_eq!(counted(Connecting), self.connecting.len(), "connects");
+        assert_eq!(counted(Checking), self.checking.len(), "checks");
+        assert_eq!(counted(Closing), self.closing.len(), "closes");
+        let in_core = self.conns.values().filter(|place| **place == Place::Core).count();
+        assert_eq!(counted(Idle) + counted(Granted), in_core, "connections in the core");
+        assert!(self.core.counts.used() <= self.slots_max, "more than the cap ever was");
+        assert_eq!(self.core.queue.queued(), self.line.len(), "the line");
+        assert_eq!(self.core.queue.len(), self.line.len() + self.aside.len(), "all who wait");
+        assert!(counted(Idle) == 0 || self.line.is_empty(), "idle connections beside claims in line");
+        let probes: u32 = self.core.backends.each().map(|entry| entry.probes).sum();
+        assert_eq!(self.core.backends.probes, probes, "probes");
+        if self.is_closed {
+            let is_told = |wait| matches!(wait, Wait::Failed(_));
+            assert!(self.core.queue.each().all(|(_, wait, ..)| is_told(wait)), "somebody waits after the end");
+        }
+        let with_idle: usize = self.core.backends.each().map(|entry| entry.idle.len()).sum();
+        assert_eq!(with_idle, counted(Idle), "idle lists");
+    }
+
+    /// Everything comes to rest: then all capacity is there, or nothing is left after a close.
+    pub(super) fn settle(mut self) {
+        if !self.is_closed {
+            self.set = 0b111;
+            let policy = Policy { slots_per_backend_max: None, ..self.core.policy().clone() };
+            let mut effects = self.core.resize(policy, self.now);
+            self.absorb(effects);
+            effects = self.core.set_backends(backends(0b111), self.now);
+            self.absorb(effects);
+        }
+        let tamper = self.tamper;
+        for _ in 0..10_000 {
+            if let Some(id) = self.line.pop_front().or_else(|| self.aside.pop()) {
+                let effects = self.core.cancel(id, self.now);
+                self.absorb(effects);
+            } else if let Some((slot, conn)) = self.held.pop() {
+                self.moves(conn, Place::Core);
+                let (_, effects) = self.core.give_back(slot, conn, Returned::Fit, self.now);
+                self.absorb(effects);
+            } else if let Some((slot, conn)) = self.checking.pop() {
+                self.moves(conn, Place::Core);
+                let effects = self.core.checked(slot, conn, self.now);
+                self.absorb(effects);
+            } else if let Some(slot) = self.connecting.pop() {
+                self.next += 1;
+                self.conns.insert(Conn(self.next), Place::Core);
+                let effects = self.core.connected(slot, Conn(self.next), None, self.now);
+                self.absorb(effects);
+            } else if !self.closing.is_empty() {
+                self.closed();
+            } else {
+                break;
+            }
+            if tamper == Tamper::Nothing {
+                self.judge();
+            }
+        }
+        self.judge();
+        if self.is_closed {
+            assert_eq!(self.core.counts.used(), 0, "left after the end: {:?}", self.core.slots);
+            assert!(self.conns.is_empty());
+            return;
+        }
+        self.claim_all();
+    }
+
+    fn claim_all(mut self) {
+        let wanted = self.core.policy().slots_max;
+        for _ in 0..wanted {
+            self.claim();
+        }
+        for _ in 0..1_000 {
+            if self.held.len() == wanted {
+                return;
+            }
+            self.pass_time();
+            while let Some(slot) = self.connecting.pop() {
+                self.next += 1;
+                self.conns.insert(Conn(self.next), Place::Core);
+                let effects = self.core.connected(slot, Conn(self.next), None, self.now);
+                self.absorb(effects);
+            }
+            while let Some((slot, conn)) = self.checking.pop() {
+                self.moves(conn, Place::Core);
+                let effects = self.core.checked(slot, conn, self.now);
+                self.absorb(effects);
+            }
+            while !self.closing.is_empty() {
+                self.closed();
+            }
+            for _ in 0..self.aside.len() {
+                self.poll();
+            }
+            while self.core.queue.len() + self.held.len() < wanted {
+                self.claim();
+            }
+        }
+        panic!("of {wanted} slots {} could be claimed", self.held.len());
+    }
+}

@@ -1,0 +1,172 @@
+//! What may happen to a pool, each as one step.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::{Conn, Model, Place, Tamper, backends};
+use crate::backend::Backend;
+use crate::claim::ConnectError;
+use crate::core::{Begun, Failure, Kind, Polled, Returned, Taken};
+use crate::policy::Policy;
+
+impl Model {
+    pub(super) fn claim(&mut self) {
+        let waiter = self.waiter();
+        let (had_idle, in_line) = (self.core.counts.of(Kind::Idle), self.core.queue.queued());
+        let (begun, effects) = self.core.take_or_wait(self.now, waiter, false);
+        match begun {
+            Begun::Hit(slot, conn) => {
+                assert!(had_idle > 0 && in_line == 0, "{in_line} were overtaken");
+                self.hold(slot, conn);
+            }
+            Begun::Waits(id) => self.line.push_back(id),
+            Begun::Full { waiting } => assert!(waiting >= self.core.policy().waiters_max),
+            Begun::Closed => assert!(self.is_closed),
+        }
+        self.absorb(effects);
+    }
+
+    pub(super) fn try_claim(&mut self) {
+        match self.core.take(self.now, Location::caller(), false, &mut false) {
+            Taken::Hit(slot, conn) => self.hold(slot, conn),
+            Taken::Miss => {}
+            Taken::Closed => assert!(self.is_closed),
+        }
+    }
+
+    pub(super) fn give_back(&mut self) {
+        let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.held) else { return };
+        if self.random.below(10) == 0 {
+            self.conns.remove(&conn);
+            let (_, effects) = self.core.take_out(slot, self.now);
+            return self.absorb(effects);
+        }
+        let how =
+            [Returned::Fit, Returned::Fit, Returned::Fit, Returned::Recycle, Returned::Broken][self.random.below(5)];
+        self.moves(conn, Place::Core);
+        let told = if self.tamper == Tamper::BrokenIsFit { Returned::Fit } else { how };
+        if how == Returned::Broken {
+            self.spoilt.insert(conn);
+        }
+        let (_, effects) = self.core.give_back(slot, conn, told, self.now);
+        self.absorb(effects);
+    }
+
+    pub(super) fn poll(&mut self) {
+        let Some(id) = Self::pick(&mut self.random, &mut self.aside) else { return };
+        let (polled, effects) = self.core.poll_waiter(id, Some(Waker::noop().clone()), || self.now);
+        match polled {
+            Polled::Hit { id, connection, .. } => self.hold(id, connection),
+            Polled::Waits => self.aside.push(id),
+            Polled::Failed(Failure::Closed) => assert!(self.is_closed),
+            Polled::Failed(Failure::TimedOut(_) | Failure::Offline) => {}
+        }
+        self.absorb(effects);
+    }
+
+    pub(super) fn cancel(&mut self) {
+        let from_line = !self.line.is_empty() && self.random.below(2) == 0;
+        let id = if from_line {
+            let place = self.random.below(self.line.len());
+            self.line.remove(place)
+        } else {
+            Self::pick(&mut self.random, &mut self.aside)
+        };
+        let Some(id) = id else { return };
+        if self.tamper == Tamper::ForgetCancelledGrant {
+            drop(self.core.queue.remove(id));
+            return;
+        }
+        let effects = self.core.cancel(id, self.now);
+        self.absorb(effects);
+    }
+
+    pub(super) fn connect_over(&mut self) {
+        let Some(slot) = Self::pick(&mut self.random, &mut self.connecting) else { return };
+        let effects = match self.random.below(6) {
+            0 => self.core.vacated(slot, self.now),
+            1..=2 => {
+                let backend = Backend::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
+                let source: Box<dyn std::error::Error + Send + Sync> = "planned".into();
+                let failure = ConnectError::Failed { backend, source: Arc::from(source) };
+                self.core.connect_failed(slot, failure, self.now)
+            }
+            _ => {
+                self.next += 1;
+                let conn = Conn(self.next);
+                self.conns.insert(conn, Place::Core);
+                self.core.connected(slot, conn, None, self.now)
+            }
+        };
+        self.absorb(effects);
+    }
+
+    pub(super) fn check_over(&mut self) {
+        let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.checking) else { return };
+        let effects = match self.random.below(4) {
+            0 => {
+                self.conns.remove(&conn);
+                self.core.vacated(slot, self.now)
+            }
+            1 => {
+                self.spoilt.insert(conn);
+                self.closing.push((slot, conn));
+                self.core.check_failed(slot, self.now)
+            }
+            _ => {
+                self.moves(conn, Place::Core);
+                self.core.checked(slot, conn, self.now)
+            }
+        };
+        self.absorb(effects);
+    }
+
+    pub(super) fn closed(&mut self) {
+        let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.closing) else { return };
+        self.conns.remove(&conn);
+        if self.tamper == Tamper::ForgetClosed {
+            return;
+        }
+        let effects = self.core.vacated(slot, self.now);
+        self.absorb(effects);
+    }
+
+    pub(super) fn pass_time(&mut self) {
+        self.now = self.now.plus(Duration::from_millis(self.random.below(150) as u64));
+        let (_, effects) = self.core.tick(self.now);
+        self.absorb(effects);
+    }
+
+    pub(super) fn rare(&mut self) {
+        let effects = match self.random.below(24) {
+            0 if !self.is_closed => {
+                self.is_closed = true;
+                self.core.close(self.now)
+            }
+            1..=6 => {
+                self.set = self.random.below(8) as u8;
+                self.core.set_backends(backends(self.set), self.now)
+            }
+            7..=10 => {
+                let slots_max = 1 + self.random.below(6);
+                let policy = Policy { slots_max, slots_per_backend_max: None, ..self.core.policy().clone() };
+                self.slots_max = self.slots_max.max(slots_max);
+                self.core.resize(policy, self.now)
+            }
+            11..=14 => self.core.evict(self.now),
+            15..=18 => {
+                // Something that a holder was waiting to be prepared.
+                let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.held) else { return };
+                self.moves(conn, Place::Core);
+                let waiter = self.waiter();
+                let (id, effects) = self.core.check_for_claim(slot, conn, waiter, self.now);
+                self.aside.push(id);
+                effects
+            }
+            _ => return,
+        };
+        self.absorb(effects);
+    }
+}

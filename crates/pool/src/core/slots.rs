@@ -1,0 +1,154 @@
+//! The slots: places for one connection each, and their states.
+
+use std::panic::Location;
+use std::sync::Weak;
+
+use super::at::At;
+use super::effects::Check;
+use super::queue::WaiterId;
+use crate::interrupt::Interrupt;
+
+/// Which slot, and which of the connections that have been in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// Where a slot is in its life. The connection is in here only while nobody works with it.
+///
+/// | from | event | to |
+/// |---|---|---|
+/// | `Vacant` | a connect begins | `Connecting` |
+/// | `Connecting` | connected, somebody waits | `Granted` |
+/// | `Connecting` | connected | `Idle` |
+/// | `Connecting` | connected, but not wanted any more | `Closing` |
+/// | `Connecting` | failed, timed out, cancelled | `Vacant` |
+/// | `Idle` | claimed | `Claimed` |
+/// | `Idle` | due for a check | `Checking` |
+/// | `Idle` | expired, evicted, backend gone, terminate | `Closing` |
+/// | `Granted` | the claim takes it | `Claimed` |
+/// | `Granted` | the claim is dropped, or late | `Granted` to the next, else `Idle` |
+/// | `Claimed` | comes back fit | `Granted` to the first that waits, else `Idle` |
+/// | `Claimed` | comes back to be recycled; has to be made ready for its claim | `Checking` |
+/// | `Claimed` | comes back broken, expired, evicted | `Closing` |
+/// | `Claimed` | taken out | `Vacant` |
+/// | `Checking` | passed | `Granted`, `Idle` |
+/// | `Checking` | failed, timed out, not wanted any more | `Closing` |
+/// | `Closing` | closed, or out of time | `Vacant` |
+/// | `Checking`, `Closing` | the task is dropped | `Vacant` |
+#[derive(Debug)]
+pub(crate) enum SlotState<T> {
+    Vacant,
+    Connecting { round: u64, is_probe: bool, is_cancelled: bool },
+    Idle { connection: T },
+    Granted { connection: T },
+    Claimed(Claimed),
+    Checking { until: Option<WaiterId>, check: Check },
+    Closing,
+}
+
+/// A handle is out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claimed {
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) since: At,
+    /// It was reported that it is held for long.
+    pub(crate) is_reported: bool,
+}
+
+/// The states without what is in them, to count by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Vacant,
+    Connecting,
+    Idle,
+    Granted,
+    Claimed,
+    Checking,
+    Closing,
+}
+
+/// How many slots are in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts([u32; 7]);
+
+#[derive(Debug)]
+pub(crate) struct Slot<T> {
+    pub(crate) generation: u32,
+    pub(crate) backend: u32,
+    /// It is closed as soon as nobody works with it: evicted, or its backend has gone.
+    pub(crate) is_retired: bool,
+    pub(crate) state: SlotState<T>,
+    /// When the connection was made.
+    pub(crate) opened: At,
+    /// When its life is over.
+    pub(crate) expires: At,
+    /// When it was last used.
+    pub(crate) used: At,
+    /// When it last was known to be sound, by a use or by a check.
+    pub(crate) sound: At,
+    pub(crate) claims: u64,
+    /// The connection has the other end: nothing of the connector's may be dropped under the lock.
+    pub(crate) interrupt: Option<Weak<dyn Interrupt>>,
+}
+
+impl<T> SlotState<T> {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Vacant => Kind::Vacant,
+            Self::Connecting { .. } => Kind::Connecting,
+            Self::Idle { .. } => Kind::Idle,
+            Self::Granted { .. } => Kind::Granted,
+            Self::Claimed(_) => Kind::Claimed,
+            Self::Checking { .. } => Kind::Checking,
+            Self::Closing => Kind::Closing,
+        }
+    }
+}
+
+impl Kind {
+    /// Whether the table of [`SlotState`] has this change.
+    pub(crate) fn may_become(self, to: Self) -> bool {
+        use Kind::{Checking, Claimed, Closing, Connecting, Granted, Idle, Vacant};
+        matches!(
+            (self, to),
+            (Vacant, Connecting)
+                | (Connecting, Granted | Idle | Closing | Vacant)
+                | (Idle, Claimed | Checking | Closing | Granted)
+                | (Granted, Claimed | Granted | Idle | Closing | Checking)
+                | (Claimed, Granted | Idle | Checking | Closing | Vacant)
+                | (Checking, Granted | Idle | Closing | Vacant)
+                | (Closing, Vacant)
+        )
+    }
+}
+
+impl Counts {
+    pub(crate) fn of(&self, kind: Kind) -> usize {
+        self.0[kind as usize] as usize
+    }
+
+    pub(crate) fn shift(&mut self, from: Kind, to: Kind) {
+        self.0[from as usize] = self.0[from as usize].wrapping_sub(1);
+        self.0[to as usize] = self.0[to as usize].wrapping_add(1);
+    }
+
+    /// Slots that count against the caps: all that are not vacant. A connection counts until it is closed.
+    pub(crate) fn used(&self) -> usize {
+        self.live() + self.of(Kind::Closing)
+    }
+
+    /// Those of them that are not on their way out.
+    pub(crate) fn live(&self) -> usize {
+        [Kind::Connecting, Kind::Idle, Kind::Granted, Kind::Claimed, Kind::Checking]
+            .map(|kind| self.of(kind))
+            .iter()
+            .sum()
+    }
+
+    /// Those whose connection is with a user, or about to be.
+    pub(crate) fn out(&self) -> usize {
+        self.of(Kind::Claimed) + self.of(Kind::Granted)
+    }
+}

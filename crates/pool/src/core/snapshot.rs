@@ -1,0 +1,64 @@
+//! The core as statistics show it.
+
+use super::slots::{Kind, SlotState};
+use super::{At, Core, Counts};
+use crate::stats::{BackendStats, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};
+
+impl Counts {
+    fn shown(&self) -> SlotCounts {
+        SlotCounts {
+            connecting: self.of(Kind::Connecting),
+            idle: self.of(Kind::Idle),
+            granted: self.of(Kind::Granted),
+            claimed: self.of(Kind::Claimed),
+            checking: self.of(Kind::Checking),
+            closing: self.of(Kind::Closing),
+        }
+    }
+}
+
+impl<T> Core<T> {
+    pub(crate) fn counts(&self) -> SlotCounts {
+        self.counts.shown()
+    }
+
+    pub(crate) fn stats(&self, now: At) -> PoolStats {
+        let backends = self.backends.each().map(|entry| BackendStats {
+            backend: (*entry.backend).clone(),
+            is_removed: entry.is_removed,
+            is_failing: entry.is_failing(),
+            failures_in_a_row: entry.failures_in_a_row(),
+            retry_in: (entry.is_failing() && entry.probes == 0).then(|| entry.retry_at.since(now)),
+            last_error: entry.last_error.clone(),
+            slots: entry.counts.shown(),
+            connects: entry.connects,
+            connects_failed: entry.connects_failed,
+            claims: entry.claims,
+        });
+        let slots = self.slots.iter().filter_map(|slot| {
+            let status = match &slot.state {
+                SlotState::Vacant => return None,
+                SlotState::Connecting { .. } => SlotStatus::Connecting,
+                SlotState::Idle { .. } => SlotStatus::Idle { since: now.since(slot.used) },
+                SlotState::Granted { .. } => SlotStatus::Granted,
+                SlotState::Claimed(claimed) => {
+                    SlotStatus::Claimed { place: claimed.place.into(), age: now.since(claimed.since) }
+                }
+                SlotState::Checking { .. } => SlotStatus::Checking,
+                SlotState::Closing => SlotStatus::Closing,
+            };
+            let backend = (*self.backends.get(slot.backend).backend).clone();
+            Some(SlotStats { backend, status, age: now.since(slot.opened), claims: slot.claims })
+        });
+        PoolStats {
+            slots: self.counts.shown(),
+            waiting: self.queue.queued(),
+            is_offline: self.is_offline(),
+            backends: backends.collect(),
+            each_slot: slots.collect(),
+            totals: Totals::of(&self.tally),
+            waits: self.tally.waits.clone(),
+            holds: self.tally.holds.clone(),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What is due when: the instants that the pool's one maintenance task waits for.
+//!
+//! For each sort of timer only a lower bound is kept; when it comes, all of that sort are looked at. So neither a claim
+//! nor a release has to touch a timer: what they could make due is due later than the bound, or makes it earlier by one
+//! comparison.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::queue::{Cause, Failure, Shortage, Wait};
+use super::slots::{Kind, SlotState};
+use super::{At, Check, Core, Effects, Held};
+use crate::policy::Policy;
+
+/// Slots are looked at in steps of this, so that many that come due one by one do not cost a look each.
+const SLOTS_STEP: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub(super) struct Timers {
+    waiters: At,
+    slots: At,
+    backends: At,
+    /// When the maintenance task looks next.
+    planned: At,
+    /// Since when there has been neither a connection nor a backend to expect one from.
+    pub(super) offline_since: Option<At>,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        // The task looks once when it starts; before that nobody has to be told.
+        Self { waiters: At::NEVER, slots: At::NEVER, backends: At::NEVER, planned: At::default(), offline_since: None }
+    }
+}
+
+impl Timers {
+    pub(super) fn note_waiter(&mut self, at: At, is_earlier: &mut bool) {
+        self.waiters = self.waiters.min(at);
+        self.expect(at, is_earlier);
+    }
+
+    pub(super) fn note_backend(&mut self, at: At, is_earlier: &mut bool) {
+        self.backends = self.backends.min(at);
+        self.expect(at, is_earlier);
+    }
+
+    /// A connection is there: from now on it may become due for something.
+    pub(super) fn note_slot(&mut self, now: At, expires: At, policy: &Policy, is_earlier: &mut bool) {
+        let at = expires.min(now.plus_if(soonest(policy)));
+        self.slots = self.slots.min(at);
+        self.expect(at, is_earlier);
+    }
+
+    fn expect(&mut self, at: At, is_earlier: &mut bool) {
+        if at < self.planned {
+            self.planned = at;
+            *is_earlier = true;
+        }
+    }
+}
+
+/// How soon after a use a connection may be due for something.
+fn soonest(policy: &Policy) -> Option<Duration> {
+    [policy.idle_timeout, policy.keepalive, policy.held_report_after].into_iter().flatten().min()
+}
+
+impl<T> Core<T> {
+    /// Does what is due, and gives the instant of the next look.
+    pub(crate) fn tick(&mut self, now: At) -> (At, Effects<T>) {
+        let mut effects = Effects::none();
+        if self.timers.waiters <= now {
+            self.timers.waiters = At::NEVER;
+            self.look_at_waiters(now, &mut effects);
+            effects.is_news |= self.timers.offline_since.is_some();
+        }
+        if self.timers.slots <= now {
+            self.timers.slots = At::NEVER;
+            self.look_at_slots(now, &mut effects);
+        }
+        if self.timers.backends <= now {
+            self.timers.backends = At::NEVER;
+            self.plan(now, &mut effects);
+        }
+        let next = self.timers.waiters.min(self.timers.slots).min(self.timers.backends);
+        self.timers.planned = next;
+        effects.is_earlier = false;
+        (next, effects)
+    }
+
+    fn look_at_waiters(&mut self, now: At, effects: &mut Effects<T>) {
+        let offline_ends = self.timers.offline_since.map(|since| (since, self.policy.offline_wait));
+        let hold_max = self.policy.grant_hold_max;
+        let (mut failed, mut late) = (Vec::new(), Vec::new());
+        let mut next = At::NEVER;
+        for (id, wait, began, deadline) in self.queue.each() {
+            let offline_at = offline_ends.map_or(At::NEVER, |(since, wait)| since.max(began).plus(wait));
+            let at = match wait {
+                Wait::Queued => deadline.min(offline_at),
+                Wait::Checking | Wait::Late => deadline,
+                Wait::Granted { since, .. } => since.plus(hold_max),
+                Wait::Failed(_) => At::NEVER,
+            };
+            match wait {
+                _ if at > now => next = next.min(at),
+                Wait::Granted { slot, .. } => {
+                    late.push((id, slot));
+                    next = next.min(deadline);
+                }
+                _ if deadline <= now => failed.push((id, Failure::TimedOut(self.shortage(wait)))),
+                _ => failed.push((id, Failure::Offline)),
+            }
+        }
+        self.timers.note_waiter(next, &mut effects.is_earlier);
+        // First, so that nothing passes on to one of them.
+        for (id, failure) in failed {
+            match failure {
+                Failure::TimedOut(_) => self.tally.timed_out += 1,
+                Failure::Offline => self.tally.offline += 1,
+                Failure::Closed => {}
+            }
+            effects.wake(self.queue.set(id, Wait::Failed(failure)));
+        }
+        for (id, slot) in late {
+            self.pass_on(id, slot, now, effects);
+        }
+    }
+
+    /// What a claim that waits like this lacks.
+    fn shortage(&self, wait: Wait) -> Shortage {
+        let claimed = self.counts.of(Kind::Claimed);
+        let connecting = self.counts.of(Kind::Connecting);
+        let cause = match wait {
+            Wait::Checking => Cause::Check,
+            _ if !self.backends.is_resolved => Cause::Resolver,
+            // Late: it had one and did not take it.
+            _ if connecting == 0 || claimed >= self.policy.slots_max => Cause::Slot,
+            _ => Cause::Connect,
+        };
+        Shortage { cause, waiting: self.queue.queued(), claimed, connecting }
+    }
+
+    fn look_at_slots(&mut self, now: At, effects: &mut Effects<T>) {
+        let mut next = if self.counts.live() == 0 { At::NEVER } else { now.plus_if(soonest(&self.policy)) };
+        for index in 0..self.slots.len() as u32 {
+            let at = match &mut self.slots[index as usize].state {
+                SlotState::Idle { .. } => self.look_at_idle(index, now, effects),
+                SlotState::Claimed(claimed) if !claimed.is_reported => {
+                    let at = self.policy.held_report_after.map_or(At::NEVER, |after| claimed.since.plus(after));
+                    if at <= now {
+                        claimed.is_reported = true;
+                        let (place, age) = (claimed.place, now.since(claimed.since));
+                        let slot = self.slot(index);
+                        let backend = Arc::clone(&self.backends.get(slot.backend).backend);
+                        effects.report_held(Held { slot: self.id_of(index), backend, place, age });
+                        self.tally.held_long += 1;
+                    }
+                    at
+                }
+                _ => At::NEVER,
+            };
+            if at > now {
+                next = next.min(at);
+            }
+        }
+        self.timers.slots = self.timers.slots.min(next.max(now.plus(SLOTS_STEP)));
+        self.timers.expect(self.timers.slots, &mut effects.is_earlier);
+    }
+
+    /// Closes an idle connection, checks it, or says when there will be something to do.
+    fn look_at_idle(&mut self, index: u32, now: At, effects: &mut Effects<T>) -> At {
+        let slot = self.slot(index);
+        let (expires, checks) = (slot.expires, self.policy.keepalive.map_or(At::NEVER, |after| slot.sound.plus(after)));
+        let too_long = self.policy.idle_timeout.map_or(At::NEVER, |after| slot.used.plus(after));
+        let is_spared = too_long <= now && self.surplus() <= 0;
+        if expires <= now || (too_long <= now && !is_spared) {
+            self.close_idle(index, now, effects);
+            return At::NEVER;
+        }
+        // Those that were opened together are due together: most of them stay ready meanwhile.
+        let may_check = self.counts.of(Kind::Checking) <= self.counts.live() / 4;
+        if checks <= now && !may_check {
+            return now.plus(SLOTS_STEP);
+        }
+        if checks <= now
+            && let Some(connection) =
+                self.take_idle(index, SlotState::Checking { until: None, check: Check::Keepalive })
+        {
+            effects.check(self.id_of(index), connection, Check::Keepalive);
+            return At::NEVER;
+        }
+        expires.min(checks).min(if is_spared { At::NEVER } else { too_long })
+    }
+}

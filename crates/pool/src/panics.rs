@@ -1,0 +1,35 @@
+//! Panics of users' code, kept from those who cannot do anything about them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+/// Runs `body`; none if it panicked. The panic has been shown by the panic hook.
+pub(crate) fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(output) => Some(output),
+        Err(payload) => {
+            dispose(payload);
+            None
+        }
+    }
+}
+
+/// Wakes whoever waits; a waker is a user's code.
+pub(crate) fn wake(waker: Waker) {
+    if contain(|| waker.wake()).is_none() {
+        tracing::error!("waker panicked");
+    }
+}
+
+/// Drops a user's value and contains a panic of its destructor.
+///
+/// A panic's payload may panic in its own destructor, and so on: the second one is leaked, because nothing else ends
+/// that chain.
+#[expect(clippy::mem_forget, reason = "a payload whose destructor panics again can only be leaked")]
+pub(crate) fn dispose<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value)))
+        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
+    {
+        std::mem::forget(second);
+    }
+}

@@ -1,0 +1,172 @@
+//! The tasks that have a slot's connection: opening, checking, closing it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::{Live, Shared};
+use crate::backend::Backend;
+use crate::claim::ConnectError;
+use crate::connector::{BoxError, ConnectCx, Connected, Connector};
+use crate::core::{Check, SlotId};
+use crate::panics::dispose;
+
+/// A slot in the hands of a task. However the task ends, the slot does not get lost: if it is dropped, so is the
+/// connection, and then the slot is free.
+pub(super) struct Job<K: Connector> {
+    shared: Arc<Shared<K>>,
+    id: SlotId,
+    connection: Option<Box<Live<K::Connection>>>,
+    /// Where a connect goes to.
+    target: Option<Arc<Backend>>,
+    is_done: bool,
+}
+
+impl<K: Connector> Job<K> {
+    pub(super) fn with(shared: &Arc<Shared<K>>, id: SlotId, connection: Box<Live<K::Connection>>) -> Self {
+        Self { shared: Arc::clone(shared), id, connection: Some(connection), target: None, is_done: false }
+    }
+
+    pub(super) fn to_connect(shared: &Arc<Shared<K>>, id: SlotId, target: Arc<Backend>) -> Self {
+        Self { shared: Arc::clone(shared), id, connection: None, target: Some(target), is_done: false }
+    }
+
+    /// The core is about to hear of the end: the slot is no longer this job's.
+    fn finish(&mut self) -> SlotId {
+        self.is_done = true;
+        if self.target.is_some() {
+            // Before the core hears of it, since then the slot may be used for another connect.
+            drop(self.shared.connects().remove(&self.id.index));
+        }
+        self.id
+    }
+
+    fn fail(&mut self, failure: ConnectError) {
+        let error = match &failure {
+            ConnectError::Failed { source, .. } => source.to_string(),
+            ConnectError::TimedOut { .. } | ConnectError::Panicked { .. } => failure.to_string(),
+        };
+        let address = self.target.as_ref().map(|target| target.address);
+        tracing::warn!(pool.name = self.shared.name(), slot.id = self.id.index, backend.addr = ?address, error, "connect failed");
+        let id = self.finish();
+        let now = self.shared.now();
+        let effects = self.shared.lock().connect_failed(id, failure, now);
+        self.shared.perform(effects);
+    }
+}
+
+impl<K: Connector> Drop for Job<K> {
+    fn drop(&mut self) {
+        dispose(self.connection.take());
+        if self.is_done {
+            return;
+        }
+        if let Some(target) = self.target.clone().filter(|_| std::thread::panicking()) {
+            return self.fail(ConnectError::Panicked { backend: (*target).clone() });
+        }
+        let id = self.finish();
+        let now = self.shared.now();
+        let effects = self.shared.lock().vacated(id, now);
+        self.shared.perform(effects);
+    }
+}
+
+impl Check {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Keepalive => "keepalive",
+            Self::Validate => "validate",
+            Self::OnClaim => "on_claim",
+            Self::OnRecycle => "on_recycle",
+        }
+    }
+}
+
+impl<K: Connector> Shared<K> {
+    pub(super) fn connects(&self) -> MutexGuard<'_, HashMap<u32, CancellationToken>> {
+        self.connects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens a connection.
+pub(super) async fn connect<K: Connector>(mut job: Job<K>, backend: Arc<Backend>, cancelled: CancellationToken) {
+    let shared = Arc::clone(&job.shared);
+    let limit = shared.lock().policy().connect_timeout;
+    let cx = ConnectCx { deadline: Instant::now() + limit, cancelled, spawner: shared.spawner.clone() };
+    let opened = tokio::select! {
+        // First, so that a connector that is always ready does not outlive its pool.
+        biased;
+        // The job is dropped, and with that the slot is free.
+        () = cx.cancelled.cancelled() => return,
+        opened = timeout_at(cx.deadline, shared.connector.connect(&backend, &cx)) => opened,
+    };
+    let failure = match opened {
+        Ok(Ok(Connected { connection, interrupt })) => {
+            tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address, "connected");
+            let weak = interrupt.as_ref().map(Arc::downgrade);
+            let live = Box::new(Live { connection, backend, _interrupt: interrupt });
+            let id = job.finish();
+            let now = shared.now();
+            let effects = shared.lock().connected(id, live, weak, now);
+            return shared.perform(effects);
+        }
+        Ok(Err(error)) => ConnectError::Failed { backend: (*backend).clone(), source: Arc::from(error) },
+        Err(_) => ConnectError::TimedOut { backend: (*backend).clone(), after: limit },
+    };
+    job.fail(failure);
+}
+
+/// Checks a connection, and closes it if it is no good.
+pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
+    let shared = Arc::clone(&job.shared);
+    let limit = shared.lock().policy().check_timeout;
+    let outcome = match &mut job.connection {
+        None => return,
+        Some(live) => {
+            let checked = hook(&shared.connector, &mut live.connection, kind);
+            tokio::select! {
+                // A termination waits for no check.
+                biased;
+                () = shared.stop.cancelled() => Err("the pool terminates".into()),
+                outcome = timeout(limit, checked) => outcome.unwrap_or_else(|_| Err(format!("no answer within {limit:?}").into())),
+            }
+        }
+    };
+    let now = shared.now();
+    match (outcome, job.connection.take()) {
+        (Ok(()), Some(live)) => {
+            let effects = shared.lock().checked(job.finish(), live, now);
+            shared.perform(effects);
+        }
+        (outcome, live) => {
+            if let (Err(error), false) = (outcome, shared.stop.is_cancelled()) {
+                tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, check = kind.name(), %error, "check failed");
+            }
+            job.connection = live;
+            let effects = shared.lock().check_failed(job.id, now);
+            shared.perform(effects);
+            close(job).await;
+        }
+    }
+}
+
+async fn hook<K: Connector>(connector: &K, connection: &mut K::Connection, kind: Check) -> Result<(), BoxError> {
+    match kind {
+        Check::Keepalive | Check::Validate => connector.is_valid(connection).await,
+        Check::OnClaim => connector.on_claim(connection).await,
+        Check::OnRecycle => connector.on_recycle(connection).await,
+    }
+}
+
+/// Closes a connection. The slot is free when this is over.
+pub(super) async fn close<K: Connector>(mut job: Job<K>) {
+    let shared = Arc::clone(&job.shared);
+    let Some(live) = job.connection.take() else { return };
+    let limit = shared.lock().policy().close_timeout;
+    let Live { connection, backend, _interrupt } = *live;
+    if timeout(limit, shared.connector.close(connection)).await.is_err() {
+        tracing::warn!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address, "close took too long");
+    }
+}

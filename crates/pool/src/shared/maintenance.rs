@@ -1,0 +1,78 @@
+//! The two tasks that a pool has as such: one that keeps all its timers, one that asks the resolver.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::sleep_until;
+
+use super::Shared;
+use crate::connector::Connector;
+use crate::core::At;
+use crate::resolver::Resolver;
+
+/// Notes that the runtime has gone if the task is dropped before its time.
+struct Presence<K: Connector>(Arc<Shared<K>>);
+
+impl<K: Connector> Drop for Presence<K> {
+    fn drop(&mut self) {
+        self.0.on_runtime_gone();
+    }
+}
+
+impl<K: Connector> Shared<K> {
+    /// Nobody would serve those who wait.
+    fn on_runtime_gone(self: &Arc<Self>) {
+        if self.stop.is_cancelled() {
+            return;
+        }
+        self.runtime_gone.store(true, Ordering::Release);
+        tracing::warn!(pool.name = self.name(), "the runtime of the pool has gone");
+        self.close();
+    }
+
+    /// Closes the gate, at most once.
+    pub(super) fn close(self: &Arc<Self>) {
+        let now = self.now();
+        let effects = self.lock().close(now);
+        self.stop.cancel();
+        self.perform(effects);
+    }
+}
+
+/// Keeps all timers of the pool.
+pub(crate) async fn maintain<K: Connector>(shared: Arc<Shared<K>>) {
+    let presence = Presence(shared);
+    let shared = &presence.0;
+    loop {
+        let now = shared.now();
+        let (next, effects) = shared.lock().tick(now);
+        shared.perform(effects);
+        let next = (next < At::NEVER).then(|| shared.epoch + next.since_start());
+        tokio::select! {
+            // Stop first: nothing is due any more.
+            biased;
+            () = shared.stop.cancelled() => return,
+            () = shared.earlier.notified() => {}
+            () = async { sleep_until(next.unwrap_or(shared.epoch)).await }, if next.is_some() => {}
+        }
+    }
+}
+
+/// Takes over what the resolver finds, for as long as it finds something.
+pub(crate) async fn resolve<K: Connector>(shared: Arc<Shared<K>>, mut resolver: impl Resolver) {
+    loop {
+        let found = tokio::select! {
+            // Stop first: a resolver that is always ready must not hold up the end.
+            biased;
+            () = shared.stop.cancelled() => None,
+            found = resolver.next() => found,
+        };
+        let Some(backends) = found else { return };
+        tracing::debug!(pool.name = shared.name(), backends = backends.len(), "backends resolved");
+        let now = shared.now();
+        let effects = shared.lock().set_backends(backends, now);
+        shared.perform(effects);
+        // A resolver that finds something at once and for ever lets the others have their turn.
+        tokio::task::yield_now().await;
+    }
+}

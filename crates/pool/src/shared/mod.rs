@@ -1,0 +1,312 @@
+//! What all handles of a pool share: the core under its lock, and the hands that do what it says.
+
+mod jobs;
+mod maintenance;
+mod owner;
+mod perform;
+
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use landfall_lifecycle::{Ending, TaskName, TaskSet};
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::maintenance::{maintain, resolve};
+pub(crate) use self::owner::Handles;
+use crate::backend::Backend;
+use crate::claim::{ClaimError, WarmUpError};
+use crate::connector::{Connector, Fitness, Moment, Spawner};
+use crate::core::{At, Begun, Core, Failure, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::handle::Handle;
+use crate::interrupt::Interrupt;
+use crate::panics::contain;
+use crate::policy::{Policy, PolicyError};
+
+/// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
+pub(crate) struct Live<C> {
+    pub(crate) connection: C,
+    pub(crate) backend: Arc<Backend>,
+    /// The core refers to it weakly.
+    pub(crate) _interrupt: Option<Arc<dyn Interrupt>>,
+}
+
+type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
+
+/// A claimed connection on its way into a handle.
+pub(crate) struct Lease<K: Connector> {
+    pub(crate) id: SlotId,
+    pub(crate) connection: Box<Live<K::Connection>>,
+    pub(crate) since: At,
+    pub(crate) place: &'static Location<'static>,
+}
+
+/// What became of a connection that a claim was given.
+pub(crate) enum Ready<K: Connector> {
+    Handle(Handle<K>),
+    Broken,
+    Prepare(Lease<K>),
+}
+
+/// Somebody waits until the pool is warm.
+struct Warming<'a, K: Connector>(&'a Shared<K>);
+
+impl<K: Connector> Drop for Warming<'_, K> {
+    fn drop(&mut self) {
+        self.0.lock().end_warm_up();
+    }
+}
+
+/// What all handles of a pool share.
+pub(crate) struct Shared<K: Connector> {
+    name: TaskName,
+    connector: K,
+    pub(crate) claim_timeout: Duration,
+    core: Mutex<Inner<K>>,
+    epoch: Instant,
+    spawner: Spawner,
+    /// Cancelled when the termination begins, or the runtime goes.
+    stop: CancellationToken,
+    /// The connects under way, to be given up one by one.
+    connects: Mutex<HashMap<u32, CancellationToken>>,
+    /// Something is due earlier than the maintenance task thinks.
+    earlier: Notify,
+    /// Something changed that is no claim's business.
+    news: Notify,
+    runtime_gone: AtomicBool,
+    ending: Ending,
+}
+
+impl<K: Connector> Shared<K> {
+    pub(crate) fn new(name: TaskName, connector: K, policy: Policy, tasks: TaskSet, runtime: Runtime) -> Self {
+        Self {
+            name,
+            connector,
+            claim_timeout: policy.claim_timeout,
+            core: Mutex::new(Core::new(policy, Random::from_process())),
+            epoch: Instant::now(),
+            spawner: Spawner { tasks, runtime },
+            stop: CancellationToken::new(),
+            connects: Mutex::default(),
+            earlier: Notify::new(),
+            news: Notify::new(),
+            runtime_gone: AtomicBool::new(false),
+            ending: Ending::new(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// The pool's own time.
+    pub(crate) fn now(&self) -> At {
+        At::after_start(self.epoch.elapsed())
+    }
+
+    /// Only this crate's code runs under it, and it panics nowhere: what a poisoned lock guards is sound.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner<K>> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the connector whether a connection that was claimed is fit, and makes a handle of it if it is.
+    pub(crate) fn make_ready(self: &Arc<Self>, mut lease: Lease<K>) -> Ready<K> {
+        match self.fitness(&mut lease.connection.connection, Moment::Claim) {
+            Fitness::Fit => Ready::Handle(self.hand_out(lease)),
+            Fitness::Prepare => Ready::Prepare(lease),
+            Fitness::Broken => {
+                self.give_back(lease.id, lease.connection, Returned::Unfit, lease.place);
+                Ready::Broken
+            }
+        }
+    }
+
+    pub(crate) fn hand_out(self: &Arc<Self>, lease: Lease<K>) -> Handle<K> {
+        Handle::new(Arc::clone(self), lease)
+    }
+
+    pub(crate) fn fitness(&self, connection: &mut K::Connection, at: Moment) -> Fitness {
+        contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|| {
+            tracing::warn!(pool.name = self.name(), "connector panicked");
+            Fitness::Broken
+        })
+    }
+
+    pub(crate) fn take_or_wait(
+        self: &Arc<Self>,
+        now: At,
+        waiter: Waiter,
+        is_first: bool,
+    ) -> Begun<Box<Live<K::Connection>>> {
+        let (begun, effects) = self.lock().take_or_wait(now, waiter, is_first);
+        self.perform(effects);
+        begun
+    }
+
+    /// Takes an idle connection, validated or not.
+    pub(crate) fn take(
+        &self,
+        now: At,
+        place: &'static Location<'static>,
+        validates: bool,
+    ) -> Taken<Box<Live<K::Connection>>> {
+        let mut is_earlier = false;
+        let taken = self.lock().take(now, place, validates, &mut is_earlier);
+        if is_earlier {
+            self.earlier.notify_one();
+        }
+        taken
+    }
+
+    pub(crate) fn check_for_claim(self: &Arc<Self>, lease: Lease<K>, waiter: Waiter) -> WaiterId {
+        let now = self.now();
+        let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
+        self.perform(effects);
+        id
+    }
+
+    /// Leaves a claimed connection to be prepared, though nobody waits for it.
+    pub(crate) fn prepare_for_nobody(self: &Arc<Self>, lease: Lease<K>) {
+        let effects = self.lock().prepare_for_nobody(lease.id, lease.connection);
+        self.perform(effects);
+    }
+
+    pub(crate) fn poll_waiter(self: &Arc<Self>, id: WaiterId, waker: &Waker) -> Polled<Box<Live<K::Connection>>> {
+        let (polled, effects) = self.lock().poll_waiter(id, None, || self.now());
+        self.perform(effects);
+        if !matches!(polled, Polled::Waits) {
+            return polled;
+        }
+        // Cloning a waker is a user's code: not under the lock, and only for who has to go on waiting.
+        let waker = waker.clone();
+        let (polled, effects) = self.lock().poll_waiter(id, Some(waker), || self.now());
+        self.perform(effects);
+        polled
+    }
+
+    pub(crate) fn cancel(self: &Arc<Self>, id: WaiterId) {
+        let now = self.now();
+        let effects = self.lock().cancel(id, now);
+        self.perform(effects);
+    }
+
+    pub(crate) fn give_back(
+        self: &Arc<Self>,
+        id: SlotId,
+        connection: Box<Live<K::Connection>>,
+        how: Returned,
+        place: &'static Location<'static>,
+    ) {
+        let now = self.now();
+        let (held, effects, is_closed) = {
+            let mut core = self.lock();
+            let (held, effects) = core.give_back(id, connection, how, now);
+            (held, effects, core.is_closed())
+        };
+        self.perform(effects);
+        if held.is_some() || is_closed {
+            self.after_return(held, place);
+        }
+    }
+
+    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, place: &'static Location<'static>) {
+        let now = self.now();
+        let (held, effects) = self.lock().take_out(id, now);
+        self.perform(effects);
+        self.after_return(held, place);
+    }
+
+    fn after_return(self: &Arc<Self>, held: Option<Duration>, place: &'static Location<'static>) {
+        if let Some(held) = held {
+            tracing::info!(
+                pool.name = self.name(),
+                loc.file = place.file(),
+                loc.line = place.line(),
+                ?held,
+                "long-held connection came back"
+            );
+        }
+        self.finish_if_over();
+    }
+
+    pub(crate) fn evict(self: &Arc<Self>) {
+        let now = self.now();
+        let effects = self.lock().evict(now);
+        self.perform(effects);
+    }
+
+    pub(crate) fn resize(self: &Arc<Self>, slots_max: usize) -> Result<(), PolicyError> {
+        let now = self.now();
+        let effects = {
+            let mut core = self.lock();
+            let policy = Policy { slots_max, ..core.policy().clone() };
+            policy.check()?;
+            core.resize(policy, now)
+        };
+        self.perform(effects);
+        Ok(())
+    }
+
+    /// Waits until as many connections as the policy keeps are open.
+    pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), WarmUpError> {
+        let began = self.now();
+        let effects = self.lock().begin_warm_up(began);
+        let _warming = Warming(self);
+        self.perform(effects);
+        loop {
+            let news = self.news.notified();
+            let now = self.now();
+            let (is_closed, is_warm, is_offline, (backends, last)) = {
+                let core = self.lock();
+                (core.is_closed(), core.is_warm(), core.is_offline_for(began, now), core.offline())
+            };
+            if is_closed {
+                return Err(WarmUpError::Terminating { pool: self.name().to_owned() });
+            }
+            if is_warm {
+                return Ok(());
+            }
+            if is_offline {
+                return Err(WarmUpError::NoneOnline { pool: self.name().to_owned(), backends, last });
+            }
+            news.await;
+        }
+    }
+
+    pub(crate) fn closed_error(&self) -> ClaimError {
+        let pool = self.name().to_owned();
+        if self.runtime_gone.load(Ordering::Acquire) {
+            ClaimError::RuntimeGone { pool }
+        } else {
+            ClaimError::Terminating { pool }
+        }
+    }
+
+    pub(crate) fn full_error(&self, waiting: usize) -> ClaimError {
+        ClaimError::TooManyWaiting { pool: self.name().to_owned(), waiting }
+    }
+
+    pub(crate) fn failed_error(&self, failure: Failure, after: Duration) -> ClaimError {
+        let pool = self.name().to_owned();
+        match failure {
+            Failure::Closed => self.closed_error(),
+            Failure::TimedOut(shortage) => {
+                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting }
+            }
+            Failure::Offline => match self.lock().offline() {
+                (0, _) => ClaimError::NoBackends { pool },
+                (backends, last) => ClaimError::NoneOnline { pool, backends, last },
+            },
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Doing what the core asks for, once its lock is free.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::jobs::{Job, check, close, connect};
+use super::{Live, Shared};
+use crate::backend::Backend;
+use crate::connector::Connector;
+use crate::core::{Check, Effects, Rest, SlotId};
+use crate::panics::{contain, dispose, wake};
+
+impl<K: Connector> Shared<K> {
+    /// Does what a change asks for: nearly always nothing.
+    #[inline]
+    pub(super) fn perform(self: &Arc<Self>, effects: Effects<Box<Live<K::Connection>>>) {
+        if !effects.is_nothing() {
+            self.perform_some(effects);
+        }
+    }
+
+    fn perform_some(self: &Arc<Self>, effects: Effects<Box<Live<K::Connection>>>) {
+        let (is_earlier, is_news) = (effects.is_earlier, effects.is_news);
+        // Those who wait come first; the rest may take a while.
+        let (first, rest) = effects.into_parts();
+        if let Some(waker) = first {
+            wake(waker);
+        }
+        if is_earlier {
+            self.earlier.notify_one();
+        }
+        if is_news && contain(|| self.news.notify_waiters()).is_none() {
+            tracing::error!(pool.name = self.name(), "waker panicked");
+        }
+        if let Some(rest) = rest {
+            self.perform_rest(*rest);
+        }
+    }
+
+    fn perform_rest(self: &Arc<Self>, rest: Rest<Box<Live<K::Connection>>>) {
+        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held } = rest;
+        wakers.into_iter().for_each(wake);
+        dispose((forget, errors));
+        for slot in cancel {
+            self.cancel_connect(slot);
+        }
+        for (slot, connection) in close {
+            self.start_close(slot, connection);
+        }
+        for (slot, backend) in connect {
+            self.start_connect(slot, backend);
+        }
+        for (slot, connection, kind) in check {
+            self.start_check(slot, connection, kind);
+        }
+        for held in held {
+            let place = held.place;
+            tracing::warn!(pool.name = self.name(), slot.id = held.slot.index, backend.addr = %held.backend.address,
+                loc.file = place.file(), loc.line = place.line(), elapsed = ?held.age, "connection held for long");
+        }
+    }
+
+    fn start_close(self: &Arc<Self>, slot: SlotId, connection: Box<Live<K::Connection>>) {
+        let name = format!("close {}", connection.backend);
+        self.start(name, close(Job::with(self, slot, connection)));
+    }
+
+    fn start_check(self: &Arc<Self>, slot: SlotId, connection: Box<Live<K::Connection>>, kind: Check) {
+        let name = format!("{} {}", kind.name(), connection.backend);
+        self.start(name, check(Job::with(self, slot, connection), kind));
+    }
+
+    /// Starts a task that has to see its connection to the end, also while the pool terminates. Where none can be
+    /// started any more, the connection is dropped here.
+    fn start(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
+        // What a refused job drops is a user's.
+        let _refused = contain(|| drop(self.spawner.spawn(name, future)));
+    }
+
+    fn start_connect(self: &Arc<Self>, slot: SlotId, backend: Arc<Backend>) {
+        let cancelled = self.stop.child_token();
+        self.connects().insert(slot.index, cancelled.clone());
+        let name = format!("connect {backend}");
+        let job = Job::to_connect(self, slot, Arc::clone(&backend));
+        let _entered = self.spawner.runtime.enter();
+        let _refused = contain(|| drop(self.spawner.tasks.spawn(name, connect(job, backend, cancelled))));
+    }
+
+    fn cancel_connect(&self, slot: SlotId) {
+        let token: Option<CancellationToken> = self.connects().get(&slot.index).cloned();
+        // It wakes the task, outside of the lock.
+        if let Some(token) = token {
+            token.cancel();
+        }
+    }
+}

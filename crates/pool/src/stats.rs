@@ -1,0 +1,215 @@
+//! What a pool tells about itself.
+
+use std::time::Duration;
+
+use landfall_lifecycle::Place;
+
+use crate::backend::Backend;
+use crate::claim::ConnectError;
+use crate::core::Tally;
+
+/// A pool at one instant. Every figure is taken from the states themselves, under one lock: they agree with each other.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// How many slots are in each state.
+    pub slots: SlotCounts,
+    /// How many claims wait in line.
+    pub waiting: usize,
+    /// Whether there is neither a connection nor a backend to expect one from.
+    pub is_offline: bool,
+    /// Each backend, those that have gone and still have connections included.
+    pub backends: Vec<BackendStats>,
+    /// Each slot that is in use.
+    pub each_slot: Vec<SlotStats>,
+    /// What has been counted since the pool was made.
+    pub totals: Totals,
+    /// How long served claims took.
+    pub waits: Histogram,
+    /// For how long connections were held.
+    pub holds: Histogram,
+}
+
+/// One backend.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BackendStats {
+    /// Which.
+    pub backend: Backend,
+    /// Whether the resolver has it no longer.
+    pub is_removed: bool,
+    /// Whether it is tried at its own pace only, because connects have failed.
+    pub is_failing: bool,
+    /// How many connects have failed in a row, or given connections that were never fit for a claim; those begun together
+    /// count once.
+    pub failures_in_a_row: u32,
+    /// When it is tried next, while it is failing and not being tried.
+    pub retry_in: Option<Duration>,
+    /// What the last failed connect came to, until one succeeds.
+    pub last_error: Option<ConnectError>,
+    /// How many of its slots are in each state.
+    pub slots: SlotCounts,
+    /// How many connects were begun.
+    pub connects: u64,
+    /// How many of them failed.
+    pub connects_failed: u64,
+    /// How many claims it has served.
+    pub claims: u64,
+}
+
+/// How many slots are in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlotCounts {
+    /// A connection is being opened.
+    pub connecting: usize,
+    /// A connection waits for a claim.
+    pub idle: usize,
+    /// A connection waits for the claim that it was granted to.
+    pub granted: usize,
+    /// A handle is out.
+    pub claimed: usize,
+    /// A connection is being checked or recycled.
+    pub checking: usize,
+    /// A connection is being closed.
+    pub closing: usize,
+}
+
+/// One slot.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SlotStats {
+    /// Whose it is.
+    pub backend: Backend,
+    /// Where it is in its life.
+    pub status: SlotStatus,
+    /// How long ago its connection was opened, or begun to be.
+    pub age: Duration,
+    /// How many claims its connection has served.
+    pub claims: u64,
+}
+
+/// Where a slot is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlotStatus {
+    /// A connection is being opened.
+    Connecting,
+    /// A connection waits for a claim.
+    Idle {
+        /// For how long.
+        since: Duration,
+    },
+    /// A connection waits for the claim that it was granted to.
+    Granted,
+    /// A handle is out.
+    Claimed {
+        /// Where it was claimed.
+        place: Place,
+        /// For how long it has been out.
+        age: Duration,
+    },
+    /// A connection is being checked or recycled.
+    Checking,
+    /// A connection is being closed.
+    Closing,
+}
+
+/// What has been counted since the pool was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Claims that were served.
+    pub claims: u64,
+    /// Those of them that had to wait.
+    pub claims_waited: u64,
+    /// Claims whose time was over.
+    pub timed_out: u64,
+    /// Claims that failed because nothing was online.
+    pub offline: u64,
+    /// Claims that were refused because too many waited.
+    pub refused: u64,
+    /// Claims that were dropped while they waited.
+    pub cancelled: u64,
+    /// Connections that passed on because the claim they were granted to did not take them.
+    pub grants_passed_on: u64,
+    /// Connections that came back broken, or were discarded.
+    pub discarded: u64,
+    /// Connections that were taken out.
+    pub taken_out: u64,
+    /// Checks that failed or took too long.
+    pub checks_failed: u64,
+    /// Handles that were reported as held for long.
+    pub held_long: u64,
+}
+
+/// How long something took, counted in powers of two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Histogram {
+    pub(crate) count: u64,
+    pub(crate) nanos: u64,
+    /// The n-th counts what took less than 2^n ns, and not less than half of that.
+    pub(crate) buckets: [u64; Self::BUCKETS],
+}
+
+impl Histogram {
+    pub(crate) const BUCKETS: usize = 48;
+
+    /// How many were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How long they took together.
+    #[must_use]
+    pub fn sum(&self) -> Duration {
+        Duration::from_nanos(self.nanos)
+    }
+
+    /// How many there are of each size: an upper bound, which is a power of two nanoseconds, and how many took less than
+    /// that and not less than half of it. The last bound stands for all that is longer. Empty sizes are left out.
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
+        let all = self.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
+        all.map(|(bit, count)| (Duration::from_nanos(1 << bit), *count))
+    }
+
+    /// An upper bound of what the given part of them took: `at_most(0.5)` is not below the median, and not above twice it.
+    /// Nothing if nothing was counted.
+    #[must_use]
+    pub fn at_most(&self, part: f64) -> Duration {
+        let wanted = (self.count as f64 * part.clamp(0.0, 1.0)).ceil() as u64;
+        let mut seen = 0;
+        for (bound, count) in self.buckets() {
+            seen += count;
+            if seen >= wanted {
+                return bound;
+            }
+        }
+        Duration::ZERO
+    }
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { count: 0, nanos: 0, buckets: [0; Self::BUCKETS] }
+    }
+}
+
+impl Totals {
+    pub(crate) fn of(tally: &Tally) -> Self {
+        Self {
+            claims: tally.claims,
+            claims_waited: tally.claims_waited,
+            timed_out: tally.timed_out,
+            offline: tally.offline,
+            refused: tally.refused,
+            cancelled: tally.cancelled,
+            grants_passed_on: tally.grants_passed_on,
+            discarded: tally.discarded,
+            taken_out: tally.taken_out,
+            checks_failed: tally.checks_failed,
+            held_long: tally.held_long,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Backends that fail, hang, come and go.
+
+use std::error::Error;
+use std::time::Duration;
+
+use landfall_lifecycle::Terminate;
+use landfall_pool::{Backend, ClaimError, FixedResolver, Pool, Resolver, WarmUpError};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::fake::{Mode, Net, backend};
+use crate::harness::{MS, SECOND, claim_all, end, paused, plain, pool, pool_of, two_seconds, until};
+
+/// Sets of backends as a test gives them.
+struct Told(mpsc::UnboundedReceiver<Vec<Backend>>);
+
+impl Resolver for Told {
+    async fn next(&mut self) -> Option<Vec<Backend>> {
+        self.0.recv().await
+    }
+}
+
+fn told(net: &Net, slots_max: usize) -> (mpsc::UnboundedSender<Vec<Backend>>, Pool<crate::fake::Fake>) {
+    let (tell, hears) = mpsc::unbounded_channel();
+    let builder = Pool::builder("pool").resolver(Told(hears)).connector(net.connector());
+    (tell, builder.policy(plain(slots_max)).build().unwrap())
+}
+
+#[test]
+fn with_nothing_online_a_claim_fails_soon_and_says_why() {
+    paused(|| async {
+        let net = Net::default();
+        net.set(0, Mode::Fails);
+        net.set(1, Mode::Fails);
+        let pool = pool_of(&net, plain(4), 2);
+        let began = Instant::now();
+        let error = pool.claim().await.unwrap_err();
+        assert!((SECOND..2 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+        assert_eq!(error.to_string(), "none of the 2 backends of pool \"pool\" is online");
+        let connect = error.source().unwrap();
+        assert!(connect.to_string().starts_with("connecting to 127.0.0.1:1000"), "{connect}");
+        assert_eq!(connect.source().unwrap().to_string(), "planned");
+        let warm = pool.warm_up().await;
+        assert!(warm.is_ok(), "nothing is wanted ready: {warm:?}");
+        end(&pool, &net).await;
+    });
+}
+
+#[test]
+fn warm_up_waits_for_the_spares_or_says_why_there_are_none() {
+    paused(|| async {
+        let net = Net::default();
+        let mut policy = plain(4);
+        policy.spares_wanted = 2;
+        let warm = pool(&net, policy.clone());
+        warm.warm_up().await.unwrap();
+        assert_eq!(warm.slots().idle, 2);
+        end(&warm, &net).await;
+
+        net.set(0, Mode::Panics);
+        let cold = pool(&net, policy);
+        let Err(WarmUpError::NoneOnline { backends, last, .. }) = cold.warm_up().await else { panic!("it panics") };
+        assert_eq!(
+            (backends, last.unwrap().to_string()),
+            (1, "the connector panicked while it connected to 127.0.0.1:10000".into())
+        );
+        net.set(0, Mode::Works);
+        cold.warm_up().await.unwrap();
+        assert_eq!(cold.terminate(&two_seconds()).await.unwrap().stragglers().count(), 0);
+    });
+}
+
+#[test]
+fn without_backends_a_claim_says_so() {
+    paused(|| async {
+        let net = Net::default();
+        let resolver = FixedResolver::new(Vec::<Backend>::new());
+        let pool =
+            Pool::builder("pool").resolver(resolver).connector(net.connector()).policy(plain(1)).build().unwrap();
+        let error = pool.claim().await.unwrap_err();
+        assert!(matches!(error, ClaimError::NoBackends { .. }), "{error}");
+        end(&pool, &net).await;
+    });
+}
+
+/// An outage of two seconds with 64 claims waiting: few attempts, and soon back. So for a backend that refuses.
+#[test]
+fn a_backend_that_refused_is_found_again_within_100_ms() {
+    paused(|| async {
+        let net = Net::default();
+        net.set(0, Mode::Fails);
+        let mut policy = plain(16);
+        policy.offline_wait = 60 * SECOND;
+        let pool = pool(&net, policy);
+        let claims = (0..64).map(|_| async {
+            drop(pool.claim().await.unwrap());
+            Instant::now()
+        });
+        let outage = async {
+            tokio::time::sleep(2 * SECOND).await;
+            let attempts = net.calls("connect");
+            net.set(0, Mode::Works);
+            (Instant::now(), attempts)
+        };
+        let (served, (back, attempts)) = tokio::join!(futures_util::future::join_all(claims), outage);
+        assert!(attempts <= 100, "{attempts} attempts");
+        let first = served.iter().min().unwrap().duration_since(back);
+        assert!(first <= 100 * MS, "{first:?}");
+        end(&pool, &net).await;
+    });
+}
+
+/// A black hole, at first: no attempt is answered, not even those begun when it had gone.
+#[test]
+fn a_backend_that_swallowed_all_is_found_again_by_another_attempt() {
+    paused(|| async {
+        let net = Net::default();
+        net.swallow(0);
+        let mut policy = plain(16);
+        policy.offline_wait = 60 * SECOND;
+        let pool = pool(&net, policy);
+        let claim = async {
+            drop(pool.claim().await.unwrap());
+            Instant::now()
+        };
+        let outage = async {
+            tokio::time::sleep(12 * SECOND).await;
+            net.set(0, Mode::Works);
+            (Instant::now(), net.calls("connect"))
+        };
+        let (served, (back, attempts)) = tokio::join!(claim, outage);
+        assert!(served.duration_since(back) <= SECOND + 100 * MS, "{:?}", served.duration_since(back));
+        assert!(attempts <= 20, "{attempts}");
+        end(&pool, &net).await;
+    });
+}
+
+/// qorb: as many dead backends as spares starved the healthy one.
+#[test]
+fn dead_backends_cost_a_healthy_one_nothing() {
+    paused(|| async {
+        let net = Net::default();
+        for dead in 1..=9 {
+            net.set(dead, if dead % 2 == 0 { Mode::Fails } else { Mode::Hangs });
+        }
+        let mut policy = plain(8);
+        policy.connect_timeout = SECOND;
+        let pool = pool_of(&net, policy, 10);
+        // Until all of them are known to be dead.
+        let held = claim_all(&pool, 8).await;
+        assert_eq!((net.alive_at(0), held.len()), (8, 8));
+        drop(held);
+        for _ in 0..100 {
+            let began = Instant::now();
+            let held = claim_all(&pool, 8).await;
+            assert_eq!((net.alive_at(0), held.len(), began.elapsed()), (8, 8, Duration::ZERO));
+            tokio::time::sleep(100 * MS).await;
+        }
+        end(&pool, &net).await;
+    });
+}
+
+#[test]
+fn room_that_probes_have_taken_is_given_to_a_claim() {
+    paused(|| async {
+        let net = Net::default();
+        net.set(0, Mode::Fails);
+        let (tell, pool) = told(&net, 1);
+        tell.send(vec![backend(0)]).unwrap();
+        drop(pool.claim_within(500 * MS).await);
+        // The only slot is with an attempt that is never answered.
+        net.set(0, Mode::Hangs);
+        tokio::time::sleep(SECOND).await;
+        let mut waits = Box::pin(pool.claim());
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        tokio::time::sleep(100 * MS).await;
+        assert_eq!(pool.slots().connecting, 1);
+        tell.send(vec![backend(0), backend(1)]).unwrap();
+        let began = Instant::now();
+        assert_eq!(waits.await.unwrap().backend(), &backend(1));
+        assert!(began.elapsed() < 10 * MS, "{:?}", began.elapsed());
+        end(&pool, &net).await;
+    });
+}
+
+#[test]
+fn a_backend_that_has_gone_is_drained_not_cut() {
+    paused(|| async {
+        let net = Net::default();
+        let (tell, pool) = told(&net, 4);
+        tell.send(vec![backend(0)]).unwrap();
+        let mut held = claim_all(&pool, 2).await;
+        drop(held.pop());
+        tell.send(vec![backend(1)]).unwrap();
+        until(|| net.alive_at(0) == 1).await;
+        // What is claimed works on; what is new goes elsewhere.
+        assert_eq!(pool.claim().await.unwrap().backend(), &backend(1));
+        assert!(pool.stats().backends.iter().any(|it| it.is_removed && it.slots.claimed == 1));
+        drop(held);
+        until(|| net.alive_at(0) == 0).await;
+        assert_eq!(pool.stats().backends.len(), 1, "it is forgotten");
+        end(&pool, &net).await;
+    });
+}
+
+/// qorb: an address that changed under the same name was never used.
+#[test]
+fn an_address_that_changes_is_another_backend() {
+    paused(|| async {
+        let net = Net::default();
+        let (tell, pool) = told(&net, 1);
+        let at = |number| Backend::new("db", backend(number).address);
+        tell.send(vec![at(0)]).unwrap();
+        assert_eq!(pool.claim().await.unwrap().backend(), &at(0));
+        tell.send(vec![at(1)]).unwrap();
+        until(|| net.alive_at(0) == 0).await;
+        assert_eq!(pool.claim().await.unwrap().backend(), &at(1));
+        drop(tell);
+        tokio::time::sleep(SECOND).await;
+        // The last set stays in force when the resolver has no more to say.
+        drop(pool.claim().await.unwrap());
+        end(&pool, &net).await;
+    });
+}
+
+#[test]
+fn a_resolver_that_panics_leaves_its_last_set() {
+    struct Panics(bool);
+    impl Resolver for Panics {
+        async fn next(&mut self) -> Option<Vec<Backend>> {
+            assert!(!std::mem::replace(&mut self.0, true), "planned");
+            Some(vec![backend(0)])
+        }
+    }
+    paused(|| async {
+        let net = Net::default();
+        let builder = Pool::builder("pool").resolver(Panics(false)).connector(net.connector());
+        let pool = builder.policy(plain(1)).build().unwrap();
+        drop(pool.claim().await.unwrap());
+        let report = pool.terminate(&two_seconds()).await.unwrap();
+        assert_eq!(report.panics().map(|found| found.item.name.to_string()).collect::<Vec<_>>(), ["resolver"]);
+    });
+}

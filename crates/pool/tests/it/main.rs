@@ -1,0 +1,11 @@
+//! The behaviour of `landfall-pool`, through its public API.
+#![forbid(unsafe_code)]
+
+mod backends;
+mod build;
+mod claims;
+mod ending;
+mod fake;
+mod harness;
+mod log;
+mod upkeep;
