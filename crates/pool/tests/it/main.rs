@@ -3,9 +3,11 @@
 
 mod backends;
 mod build;
+mod cancel;
 mod claims;
 mod ending;
 mod fake;
 mod harness;
 mod log;
+mod storm;
 mod upkeep;
