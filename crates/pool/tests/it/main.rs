@@ -8,6 +8,7 @@ mod claims;
 mod ending;
 mod fake;
 mod harness;
+mod issues;
 mod log;
 mod storm;
 mod upkeep;
