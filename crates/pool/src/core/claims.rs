@@ -319,8 +319,11 @@ impl<T> Core<T> {
         match how {
             _ if self.is_surplus(id.index, now) => self.begin_close(id.index, connection, now, &mut effects),
             Returned::Fit => {
-                self.note_sound(id.index, now);
+                let has_recovered = self.note_sound(id.index, now);
                 self.settle(id.index, connection, now, &mut effects);
+                if has_recovered {
+                    self.plan(now, &mut effects);
+                }
             }
             Returned::Recycle => {
                 drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnRecycle }));

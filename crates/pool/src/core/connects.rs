@@ -276,11 +276,16 @@ impl<T> Core<T> {
         self.backends.get_mut(backend).retry_at = now.plus(pause);
     }
 
-    /// A connection was used, or passed a check.
-    pub(super) fn note_sound(&mut self, index: u32, now: At) {
+    /// A connection was used, or passed a check. Gives whether its backend was failing until now: more may be opened.
+    pub(super) fn note_sound(&mut self, index: u32, now: At) -> bool {
         let slot = &mut self.slots[index as usize];
         slot.sound = now;
         let entry = self.backends.get_mut(slot.backend);
+        if entry.unsound == 0 {
+            return false;
+        }
+        let was_failing = entry.is_failing();
         entry.unsound = 0;
+        was_failing && !entry.is_failing()
     }
 }

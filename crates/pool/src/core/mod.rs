@@ -189,7 +189,7 @@ impl<T> Core<T> {
             debug_assert!(false, "only a check gives it back");
             return effects;
         };
-        self.note_sound(id.index, now);
+        let has_recovered = self.note_sound(id.index, now);
         match until {
             // It was made ready for this one.
             Some(waiter) if self.queue.wait(waiter) == Some(Wait::Checking) && !self.is_surplus(id.index, now) => {
@@ -199,6 +199,9 @@ impl<T> Core<T> {
                 self.settle(id.index, connection, now, &mut effects);
                 self.requeue(until, now, &mut effects);
             }
+        }
+        if has_recovered {
+            self.plan(now, &mut effects);
         }
         effects.is_news = true;
         effects

@@ -1,7 +1,7 @@
 //! What holds after each step, and when everything has come to rest.
 
 use super::{Conn, Model, Place, Tamper, backends};
-use crate::core::{Kind, Returned, Wait};
+use crate::core::{Kind, Returned, Slot, SlotState, Wait};
 use crate::policy::Policy;
 
 impl Model {
@@ -22,6 +22,7 @@ impl Model {
         assert_eq!(self.core.queue.queued(), self.line.len(), "the line");
         assert_eq!(self.core.queue.len(), self.line.len() + self.aside.len(), "all who wait");
         assert!(counted(Idle) == 0 || self.line.is_empty(), "idle connections beside claims in line");
+        self.judge_service();
         let probes: u32 = self.core.backends.each().map(|entry| entry.probes).sum();
         assert_eq!(self.core.backends.probes, probes, "probes");
         if self.is_closed {
@@ -30,6 +31,29 @@ impl Model {
         }
         let with_idle: usize = self.core.backends.each().map(|entry| entry.idle.len()).sum();
         assert_eq!(with_idle, counted(Idle), "idle lists");
+    }
+
+    /// Whoever waits is being served: by a check for him, or by a connect if there is room for one where it is answered.
+    fn judge_service(&self) {
+        let checked_for = |id| {
+            let until =
+                |slot: &Slot<Conn>| matches!(slot.state, SlotState::Checking { until, .. } if until == Some(id));
+            self.core.slots.iter().any(until)
+        };
+        let waits = self.aside.iter().filter(|id| self.core.queue.wait(**id) == Some(Wait::Checking));
+        let mut busy = self.held.len() + self.core.counts.of(Kind::Granted);
+        for id in waits {
+            busy += 1;
+            assert!(checked_for(*id), "{id:?} waits for a check that there is not");
+        }
+        let policy = self.core.policy();
+        let has_room = |index: &u32| {
+            let entry = self.core.backends.get(*index);
+            !entry.is_failing() && entry.counts.used() < policy.slots_per_backend()
+        };
+        let can_connect = self.core.counts.used() < policy.slots_max && self.core.backends.current.iter().any(has_room);
+        let is_served = self.core.counts.live() - self.core.backends.probes as usize >= busy + self.line.len();
+        assert!(self.line.is_empty() || is_served || !can_connect, "claims wait, there is room, and nothing is opened");
     }
 
     /// Everything comes to rest: then all capacity is there, or nothing is left after a close.

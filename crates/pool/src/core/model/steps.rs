@@ -155,7 +155,12 @@ impl Model {
                 self.slots_max = self.slots_max.max(slots_max);
                 self.core.resize(policy, self.now)
             }
-            11..=14 => self.core.evict(self.now),
+            11..=14 => {
+                // What is granted is as good as claimed: its claim may still take it.
+                let known = self.conns.iter().filter(|(_, place)| **place != Place::Core).map(|(conn, _)| *conn);
+                self.spoilt.extend(known);
+                self.core.evict(self.now)
+            }
             15..=18 => {
                 // Something that a holder was waiting to be prepared.
                 let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.held) else { return };
