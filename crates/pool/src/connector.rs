@@ -18,9 +18,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Makes, checks and closes the connections of a pool.
 ///
-/// Every asynchronous method runs as an entry of the pool's task set, on the runtime on which the pool was built, with a
-/// limit of time; never in the task of whoever claims. A panic counts as a failure: the connection is dropped, the slot
-/// is free again, and the report of the pool's termination names it.
+/// Every asynchronous method runs as an entry of the pool's task set, on the runtime on which the pool was built, with
+/// a limit of time; never in the task of whoever claims. A panic counts as a failure: the connection is dropped, the
+/// slot is free again, and the report of the pool's termination names it.
 ///
 /// # Examples
 ///
@@ -60,9 +60,9 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Says how fit a connection is, about to be claimed or just come back.
     ///
-    /// Synchronous, called for every claim in the task that claims, and for every release where the handle is dropped, so
-    /// it must not block: look at flags, not at the network. What takes time is done by [`on_claim`](Self::on_claim) and
-    /// [`on_recycle`](Self::on_recycle), which run if this says [`Fitness::Prepare`]. A panic counts as
+    /// Synchronous, called for every claim in the task that claims, and for every release where the handle is dropped,
+    /// so it must not block: look at flags, not at the network. What takes time is done by [`on_claim`](Self::on_claim)
+    /// and [`on_recycle`](Self::on_recycle), which run if this says [`Fitness::Prepare`]. A panic counts as
     /// [`Fitness::Broken`]. Default: always [`Fitness::Fit`].
     fn fitness(&self, connection: &mut Self::Connection, at: Moment) -> Fitness {
         let _ = (connection, at);
@@ -119,9 +119,9 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Closes a connection: says goodbye and waits for the other side to confirm. Default: drops it.
     ///
-    /// It counts against the caps until this is done or [`close_timeout`](crate::Policy::close_timeout) is over. While the
-    /// pool terminates it may take until the abort instant. Where it cannot run (the runtime has gone, the termination is
-    /// over) the connection is dropped instead.
+    /// It counts against the caps until this is done or [`close_timeout`](crate::Policy::close_timeout) is over. While
+    /// the pool terminates it may take until the abort instant. Where it cannot run (the runtime has gone, the
+    /// termination is over) the connection is dropped instead.
     ///
     /// # Cancel safety
     ///
@@ -191,11 +191,11 @@ pub struct Spawner {
 }
 
 impl Spawner {
-    /// Starts a task on the pool's runtime, as an entry of the pool's task set that lives until it ends by itself or the
-    /// abort instant comes.
+    /// Starts a task on the pool's runtime, as an entry of the pool's task set that lives until it ends by itself or
+    /// the abort instant comes.
     ///
-    /// For drivers of connections, which a close needs to the last, and for what follows an interrupt. A driver ends when
-    /// its connection does; the pool's termination waits for it.
+    /// For drivers of connections, which a close needs to the last, and for what follows an interrupt. A driver ends
+    /// when its connection does; the pool's termination waits for it.
     ///
     /// # Errors
     ///

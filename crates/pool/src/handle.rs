@@ -16,8 +16,8 @@ use crate::shared::{Lease, Live, Shared};
 
 /// A claimed connection. It goes back to the pool when this is dropped.
 ///
-/// The drop does not block, whatever the state of the pool, and needs no runtime: it is well anywhere, after the pool has
-/// ended too. Then the connection is closed there.
+/// The drop does not block, whatever the state of the pool, and needs no runtime: it is well anywhere, after the pool
+/// has ended too. Then the connection is closed there.
 #[must_use = "a handle that is dropped gives its connection back"]
 pub struct Handle<K: Connector> {
     shared: Arc<Shared<K>>,

@@ -2,14 +2,15 @@
 //!
 //! # Guarantees
 //!
-//! - When [`terminate`](landfall_lifecycle::Terminate::terminate) returns, nothing that the pool started is running, and
-//!   every connection that was not with a holder is closed; or the report names what is, and each handle that is out.
-//! - A connection is never with two holders. A broken one is never handed out again. No slot is lost, wherever a claim is
-//!   dropped and whatever a connector does.
+//! - When [`terminate`](landfall_lifecycle::Terminate::terminate) returns, nothing that the pool started is running,
+//!   and every connection that was not with a holder is closed; or the report names what is, and each handle that is
+//!   out.
+//! - A connection is never with two holders. A broken one is never handed out again. No slot is lost, wherever a claim
+//!   is dropped and whatever a connector does.
 //! - Claims that wait are served in order of arrival.
 //! - Never more connections than the caps allow; one that is being closed counts until it is closed.
-//! - A claim that finds a connection idle, and used not long ago, costs no allocation, no task, no timer and no waker, and
-//!   neither does the release; at most the pool's own task is told that a spare is missing.
+//! - A claim that finds a connection idle, and used not long ago, costs no allocation, no task, no timer and no waker,
+//!   and neither does the release; at most the pool's own task is told that a spare is missing.
 //!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]

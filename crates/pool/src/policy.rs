@@ -31,12 +31,13 @@ pub struct Policy {
     /// How many connections are kept ready beside those in use: the minimum of idle ones, as far as the caps allow. At
     /// most `slots_max`. Default 2.
     pub spares_wanted: usize,
-    /// How many claims may wait at a time; more are refused at once. At most 1,000,000; 0 lets none wait. Default 4,096.
+    /// How many claims may wait at a time; more are refused at once. At most 1,000,000; 0 lets none wait. Default
+    /// 4,096.
     pub waiters_max: usize,
     /// How long a claim may take from its first poll to the handle, checks and connects included. Default 30 s.
     pub claim_timeout: Duration,
-    /// How long a connection waits for the claim that it was granted to, before it passes on to the next: the future of a
-    /// claim may sit unpolled in a loop. Default 100 ms.
+    /// How long a connection waits for the claim that it was granted to, before it passes on to the next: the future of
+    /// a claim may sit unpolled in a loop. Default 100 ms.
     pub grant_hold_max: Duration,
     /// How long a claim waits while there is neither a connection nor a backend that answers. From 0 on. Default 1 s.
     pub offline_wait: Duration,

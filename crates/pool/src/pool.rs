@@ -29,8 +29,9 @@ const HOLDERS_IN_WARNING_MAX: usize = 16;
 ///
 /// # How it ends
 ///
-/// 1. No claim is accepted any more; those that wait fail with [`ClaimError::Terminating`](crate::ClaimError::Terminating).
-///    Connects and checks are given up, idle connections are closed.
+/// 1. No claim is accepted any more; those that wait fail with
+///    [`ClaimError::Terminating`](crate::ClaimError::Terminating). Connects and checks are given up, idle connections
+///    are closed.
 /// 2. Until grace ends, handles come back and are closed.
 /// 3. When grace ends, each handle that is out is interrupted, if its connector gave an
 ///    [`Interrupt`](crate::Interrupt) with the connection.
@@ -104,8 +105,8 @@ impl<K: Connector> Pool<K> {
 
     /// Claims a connection: the one used last, of the less loaded of two backends picked at random.
     ///
-    /// If none is idle it waits in order of arrival, and the pool opens one if it may. A connection that comes back goes
-    /// to the first that waits, and nobody can overtake. It waits for at most
+    /// If none is idle it waits in order of arrival, and the pool opens one if it may. A connection that comes back
+    /// goes to the first that waits, and nobody can overtake. It waits for at most
     /// [`claim_timeout`](crate::Policy::claim_timeout) from its first poll; while nothing is online for at most
     /// [`offline_wait`](crate::Policy::offline_wait).
     ///
@@ -124,8 +125,8 @@ impl<K: Connector> Pool<K> {
         Claim::new(self.shared(), None, Location::caller())
     }
 
-    /// As [`claim`](Self::claim), with a limit of its own instead of the policy's. Longer ones than 365 days are taken as
-    /// that.
+    /// As [`claim`](Self::claim), with a limit of its own instead of the policy's. Longer ones than 365 days are taken
+    /// as that.
     ///
     /// # Errors
     ///
@@ -187,8 +188,8 @@ impl<K: Connector> Pool<K> {
         self.shared().warm_up().await
     }
 
-    /// Changes how many connections there may be. What is claimed stays with its holders: what is too much is closed when
-    /// it comes back.
+    /// Changes how many connections there may be. What is claimed stays with its holders: what is too much is closed
+    /// when it comes back.
     ///
     /// # Errors
     ///

@@ -40,8 +40,8 @@ pub struct BackendStats {
     pub is_removed: bool,
     /// Whether it is tried at its own pace only, because connects have failed.
     pub is_failing: bool,
-    /// How many connects have failed in a row, or given connections that were never fit for a claim; those begun together
-    /// count once.
+    /// How many connects have failed in a row, or given connections that were never fit for a claim; those begun
+    /// together count once.
     pub failures_in_a_row: u32,
     /// When it is tried next, while it is failing and not being tried.
     pub retry_in: Option<Duration>,
@@ -167,15 +167,15 @@ impl Histogram {
         Duration::from_nanos(self.nanos)
     }
 
-    /// How many there are of each size: an upper bound, which is a power of two nanoseconds, and how many took less than
-    /// that and not less than half of it. The last bound stands for all that is longer. Empty sizes are left out.
+    /// How many there are of each size: an upper bound, which is a power of two nanoseconds, and how many took less
+    /// than that and not less than half of it. The last bound stands for all that is longer. Empty sizes are left out.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         let all = self.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
         all.map(|(bit, count)| (Duration::from_nanos(1 << bit), *count))
     }
 
-    /// An upper bound of what the given part of them took: `at_most(0.5)` is not below the median, and not above twice it.
-    /// Nothing if nothing was counted.
+    /// An upper bound of what the given part of them took: `at_most(0.5)` is not below the median, and not above twice
+    /// it. Nothing if nothing was counted.
     #[must_use]
     pub fn at_most(&self, part: f64) -> Duration {
         let wanted = (self.count as f64 * part.clamp(0.0, 1.0)).ceil() as u64;

@@ -15,7 +15,8 @@ use crate::core::{At, Begun, Polled, SlotId, Taken, Waiter, WaiterId};
 use crate::handle::Handle;
 use crate::shared::{Lease, Live, Ready, Shared};
 
-/// A claim under way. Made by [`Pool::claim`](crate::Pool::claim) and [`Pool::claim_within`](crate::Pool::claim_within).
+/// A claim under way. Made by [`Pool::claim`](crate::Pool::claim) and
+/// [`Pool::claim_within`](crate::Pool::claim_within).
 ///
 /// | from      | event                                    | to                   |
 /// |-----------|------------------------------------------|----------------------|

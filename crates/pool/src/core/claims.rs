@@ -229,7 +229,8 @@ impl<T> Core<T> {
     }
 
     /// What a waiting claim finds when it is polled. With an answer the claim is out of here; without one it leaves its
-    /// waker, if it has brought one. It holds the connection from the grant on, so that the clock need not be read again.
+    /// waker, if it has brought one. It holds the connection from the grant on, so that the clock need not be read
+    /// again.
     pub(crate) fn poll_waiter(
         &mut self,
         id: WaiterId,

@@ -74,8 +74,8 @@ impl<T> Core<T> {
         &self.policy
     }
 
-    /// Changes a slot's state and gives the one before. Together with `rework` the only place where that happens, so that
-    /// no count can drift from the states.
+    /// Changes a slot's state and gives the one before. Together with `rework` the only place where that happens, so
+    /// that no count can drift from the states.
     fn enter(&mut self, index: u32, to: SlotState<T>) -> SlotState<T> {
         self.count(index, to.kind());
         std::mem::replace(&mut self.slots[index as usize].state, to)

@@ -4,8 +4,8 @@ use super::slots::Kind;
 use super::{At, Core, Effects};
 
 impl<T> Core<T> {
-    /// Somebody begins to wait until the pool is warm: backends that fail are tried as for a claim, and when he has waited
-    /// for as long as one does while nothing is online there is news for him.
+    /// Somebody begins to wait until the pool is warm: backends that fail are tried as for a claim, and when he has
+    /// waited for as long as one does while nothing is online there is news for him.
     pub(crate) fn begin_warm_up(&mut self, now: At) -> Effects<T> {
         let mut effects = Effects::none();
         self.warming += 1;

@@ -49,7 +49,8 @@ impl<K: Connector> Job<K> {
             ConnectError::TimedOut { .. } | ConnectError::Panicked { .. } => failure.to_string(),
         };
         let address = self.target.as_ref().map(|target| target.address);
-        tracing::warn!(pool.name = self.shared.name(), slot.id = self.id.index, backend.addr = ?address, error, "connect failed");
+        tracing::warn!(pool.name = self.shared.name(), slot.id = self.id.index, backend.addr = ?address,
+            error, "connect failed");
         let id = self.finish();
         let now = self.shared.now();
         let effects = self.shared.lock().connect_failed(id, failure, now);
@@ -104,7 +105,8 @@ pub(super) async fn connect<K: Connector>(mut job: Job<K>, backend: Arc<Backend>
     };
     let failure = match opened {
         Ok(Ok(Connected { connection, interrupt })) => {
-            tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address, "connected");
+            tracing::debug!(pool.name = shared.name(), slot.id = job.id.index,
+                backend.addr = %backend.address, "connected");
             let weak = interrupt.as_ref().map(Arc::downgrade);
             let live = Box::new(Live { connection, backend, _interrupt: interrupt });
             let id = job.finish();
@@ -130,7 +132,9 @@ pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
                 // A termination waits for no check.
                 biased;
                 () = shared.stop.cancelled() => Err("the pool terminates".into()),
-                outcome = timeout(limit, checked) => outcome.unwrap_or_else(|_| Err(format!("no answer within {limit:?}").into())),
+                outcome = timeout(limit, checked) => {
+                    outcome.unwrap_or_else(|_| Err(format!("no answer within {limit:?}").into()))
+                }
             }
         }
     };
@@ -142,7 +146,8 @@ pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
         }
         (outcome, live) => {
             if let (Err(error), false) = (outcome, shared.stop.is_cancelled()) {
-                tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, check = kind.name(), %error, "check failed");
+                tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, check = kind.name(),
+                    %error, "check failed");
             }
             job.connection = live;
             let effects = shared.lock().check_failed(job.id, now);
@@ -167,6 +172,7 @@ pub(super) async fn close<K: Connector>(mut job: Job<K>) {
     let limit = shared.lock().policy().close_timeout;
     let Live { connection, backend, _interrupt } = *live;
     if timeout(limit, shared.connector.close(connection)).await.is_err() {
-        tracing::warn!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address, "close took too long");
+        tracing::warn!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address,
+            "close took too long");
     }
 }

@@ -33,7 +33,8 @@ impl Model {
         assert_eq!(with_idle, counted(Idle), "idle lists");
     }
 
-    /// Whoever waits is being served: by a check for him, or by a connect if there is room for one where it is answered.
+    /// Whoever waits is being served: by a check for him, or by a connect if there is room for one where it is
+    /// answered.
     fn judge_service(&self) {
         let checked_for = |id| {
             let until =
