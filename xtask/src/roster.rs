@@ -55,7 +55,12 @@ pub(crate) const BENCH: &str = "landfall-bench";
 /// Every package there may be.
 pub(crate) const MEMBERS: &[Member] = &[
     library("landfall-lifecycle", "crates/lifecycle", &[], Some(Alone { packages_max: 16, refused: HEAVY })),
-    library("landfall-supervise", "crates/supervise", &["landfall-lifecycle"], None),
+    library(
+        "landfall-supervise",
+        "crates/supervise",
+        &["landfall-lifecycle"],
+        Some(Alone { packages_max: 17, refused: HEAVY }),
+    ),
     library("landfall-pool", "crates/pool", &["landfall-lifecycle"], None),
     library("landfall-stub", "crates/stub", &["landfall-lifecycle"], None),
     library("landfall-diesel-adapter", "crates/diesel-adapter", &["landfall-lifecycle", "landfall-pool"], None),

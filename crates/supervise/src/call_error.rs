@@ -66,6 +66,9 @@ pub enum StartChildError {
     /// The supervisor makes children from a template, not from specs.
     #[error("the supervisor is simple-one-for-one: it makes children from its template")]
     SimpleOneForOne,
+    /// The supervisor makes children from specs, not from a template.
+    #[error("the supervisor has no template: it makes children from specs")]
+    NoTemplate,
     /// The call was not taken.
     #[error(transparent)]
     Refused(#[from] Refused),

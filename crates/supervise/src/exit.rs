@@ -145,6 +145,12 @@ impl IntoExit for () {
     }
 }
 
+impl IntoExit for std::convert::Infallible {
+    fn into_exit(self) -> Option<Exit> {
+        match self {}
+    }
+}
+
 impl IntoExit for Exit {
     fn into_exit(self) -> Option<Exit> {
         Some(self)

@@ -1,13 +1,48 @@
-//! OTP's supervisors.
+//! OTP's supervisors for Tokio: children that are started in order, restarted by rule, and ended in reverse, with
+//! nothing left. Start at [`Supervisor`].
+//!
+//! Which rule of OTP became what is told in `docs/supervision.md`, with the table of states.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod backoff;
-pub mod call_error;
-pub mod child_id;
-pub mod child_state;
-#[cfg_attr(not(test), expect(dead_code, reason = "the driver performs what it decides"))]
+mod backoff;
+mod builder;
+mod call_error;
+mod child_cx;
+mod child_id;
+mod child_spec;
+mod child_state;
+mod driver;
 mod engine;
-pub mod exit;
-pub mod policy;
-pub mod report;
-pub mod spec_error;
+mod events;
+mod exit;
+mod make;
+mod panics;
+mod policy;
+mod report;
+mod simple;
+mod spec_error;
+mod start_error;
+mod supervisor;
+mod template;
+mod tree;
+
+pub use backoff::Backoff;
+pub use builder::SupervisorBuilder;
+pub use call_error::{DeleteChildError, Refused, RestartChildError, StartChildError, TerminateChildError};
+pub use child_cx::ChildCx;
+pub use child_id::{ChildId, ChildRef, InstanceId};
+pub use child_spec::ChildSpec;
+pub use child_state::{ChildCounts, ChildState};
+pub use events::{Events, Lagged, TreeEvent, TreeEventKind};
+pub use exit::{Declined, Exit, Failure, IntoExit};
+pub use policy::{
+    AutoShutdown, ChildKind, Restart, RestartType, ShutdownPolicy, SpecInfo, Strategy, StuckPolicy, WindowClock,
+};
+pub use report::{EndCause, Offender, ReportContext, ReportReason, SupervisorReport};
+pub use simple::{SimpleBuilder, SimpleSupervisor};
+pub use spec_error::SpecError;
+pub use start_error::StartError;
+pub use supervisor::{StartedChild, Supervisor, WeakSupervisor};
+pub use template::Template;
+pub use tree::{LimitsError, Tree, TreeChild};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::child_id::ChildId;
-use crate::policy::{AutoShutdown, RestartType, SpecInfo};
+use crate::policy::{AutoShutdown, RestartType, ShutdownPolicy, SpecInfo};
 
 /// The longest start limit, stop limit and period that may be asked for: 365 days.
 const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -55,6 +55,9 @@ pub enum SpecError {
     /// The strategy is simple-one-for-one, and there is no template.
     #[error("the strategy simple-one-for-one needs a template")]
     TemplateMissing,
+    /// There are static children beside a template.
+    #[error("a supervisor with a template has no other children")]
+    ChildrenBesideTemplate,
     /// There are more static children than `children_max`.
     #[error("there are {count} children, and children_max is {children_max}")]
     ChildrenMax {
@@ -100,7 +103,7 @@ impl SpecError {
                 return Err(Self::OutOfBounds { field, of: spec.id.to_string(), value, allowed });
             }
         }
-        if let crate::policy::ShutdownPolicy::Timeout(limit) = spec.shutdown {
+        if let ShutdownPolicy::Timeout(limit) = spec.shutdown {
             Self::of_limit("shutdown", spec.id.as_str(), limit)?;
         }
         match spec.start_limit {

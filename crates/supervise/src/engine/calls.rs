@@ -14,7 +14,7 @@ impl<M: Clone> Engine<M> {
     /// Takes a call: does it, keeps it for later, or refuses it.
     pub(super) fn accept(&mut self, id: CallId, call: Call<M>) {
         if matches!(self.phase, Phase::New | Phase::Stopping(_) | Phase::Ended) {
-            return self.refuse(id, &call, Refused::Terminating);
+            return self.refuse(id, call, Refused::Terminating);
         }
         let is_running = matches!(self.phase, Phase::Running);
         if self.cancels_a_start(&call) || (is_running && !self.waits_for_its_child(&call)) {
@@ -22,7 +22,7 @@ impl<M: Clone> Engine<M> {
         }
         let calls_max = self.settings.calls_max;
         if self.calls >= calls_max {
-            return self.refuse(id, &call, Refused::Busy { calls_max });
+            return self.refuse(id, call, Refused::Busy { calls_max });
         }
         self.calls += 1;
         self.deferred.push_back(Deferred::Call(id, call));
@@ -84,6 +84,7 @@ impl<M: Clone> Engine<M> {
             self.children_max()
         };
         if let Some(fault) = fault {
+            self.spent.push(make);
             return self.reply(id, Reply::Start(Err(fault)));
         }
         let key = self.children.insert(spec, make, true);
@@ -91,12 +92,16 @@ impl<M: Clone> Engine<M> {
     }
 
     fn start_instance(&mut self, id: CallId, make: M) {
-        if let Some(fault) = self.children_max() {
-            return self.reply(id, Reply::Start(Err(fault)));
-        }
-        if let Some(template) = &self.template {
-            let key = self.children.insert(Arc::clone(template), make, false);
-            self.start_by_call(key, StartWhy::New(id));
+        let template = self.template.clone().ok_or(StartChildError::NoTemplate);
+        match template.and_then(|template| self.children_max().map_or(Ok(template), Err)) {
+            Ok(template) => {
+                let key = self.children.insert(template, make, false);
+                self.start_by_call(key, StartWhy::New(id));
+            }
+            Err(fault) => {
+                self.spent.push(make);
+                self.reply(id, Reply::Start(Err(fault)));
+            }
         }
     }
 
@@ -138,7 +143,7 @@ impl<M: Clone> Engine<M> {
             _ if self.is_simple() => Err(DeleteChildError::SimpleOneForOne),
             None => Err(DeleteChildError::NotFound { child }),
             Some((key, State::Down)) => {
-                self.children.remove(key);
+                self.forget(key);
                 Ok(())
             }
             Some((key, State::Starting { why, .. })) if why != StartWhy::Restart => {
@@ -203,9 +208,12 @@ impl<M: Clone> Engine<M> {
         }
     }
 
-    pub(super) fn refuse(&mut self, id: CallId, call: &Call<M>, refused: Refused) {
+    pub(super) fn refuse(&mut self, id: CallId, call: Call<M>, refused: Refused) {
         let reply = match call {
-            Call::Start { .. } | Call::StartInstance { .. } => Reply::Start(Err(refused.into())),
+            Call::Start { make, .. } | Call::StartInstance { make } => {
+                self.spent.push(make);
+                Reply::Start(Err(refused.into()))
+            }
             Call::Restart(_) => Reply::Restart(Err(refused.into())),
             Call::Delete(_) => Reply::Delete(Err(refused.into())),
             Call::Terminate(_) => Reply::Terminate(Err(refused.into())),

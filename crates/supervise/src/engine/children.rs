@@ -92,20 +92,22 @@ impl<M> Children<M> {
         key
     }
 
-    pub(super) fn remove(&mut self, key: Key) {
+    /// Forgets a child, and gives what made it.
+    pub(super) fn remove(&mut self, key: Key) -> Option<M> {
         self.set_timer(key, None);
         self.set_state(key, State::Down);
-        if let Some(child) = self.children.remove(&key) {
-            self.counts.supervisors -= usize::from(child.spec.kind == ChildKind::Supervisor);
-            if self.by_id.get(&child.spec.id) == Some(&key) {
-                self.by_id.remove(&child.spec.id);
-            }
+        let child = self.children.remove(&key)?;
+        self.counts.supervisors -= usize::from(child.spec.kind == ChildKind::Supervisor);
+        if self.by_id.get(&child.spec.id) == Some(&key) {
+            self.by_id.remove(&child.spec.id);
         }
+        child.make
     }
 
-    /// Drops all children.
-    pub(super) fn clear(&mut self) {
-        *self = Self { next: self.next, ..Self::new() };
+    /// Forgets all children, and gives what made them.
+    pub(super) fn clear(&mut self) -> Vec<M> {
+        let before = std::mem::replace(self, Self { next: self.next, ..Self::new() });
+        before.children.into_values().filter_map(|child| child.make).collect()
     }
 
     /// Changes the state of a child, and by which instances it is found.

@@ -7,6 +7,7 @@ use super::event::{Action, Budget};
 use super::starts::StartFault;
 use super::state::{Stage, State, StopWhy};
 use super::{Deferred, Engine, Phase};
+use crate::call_error::Refused;
 use crate::exit::Exit;
 use crate::report::{EndCause, Offender, ReportContext, ReportReason};
 
@@ -42,7 +43,8 @@ impl<M: Clone> Engine<M> {
         match self.phase {
             Phase::New => {
                 self.phase = Phase::Ended;
-                self.children.clear();
+                let spent = self.children.clear();
+                self.spent.extend(spent);
                 self.actions.push(Action::Ended(EndCause::Terminated));
             }
             Phase::Ended => {}
@@ -64,7 +66,7 @@ impl<M: Clone> Engine<M> {
         }
         for deferred in std::mem::take(&mut self.deferred) {
             if let Deferred::Call(id, call) = deferred {
-                self.refuse(id, &call, crate::call_error::Refused::Terminating);
+                self.refuse(id, call, Refused::Terminating);
             }
         }
         self.calls = 0;
@@ -146,7 +148,8 @@ impl<M: Clone> Engine<M> {
         }
         let cause = end.cause.clone();
         self.phase = Phase::Ended;
-        self.children.clear();
+        let spent = self.children.clear();
+        self.spent.extend(spent);
         self.actions.push(Action::Ended(cause));
     }
 

@@ -76,9 +76,7 @@ impl<M: Clone> Engine<M> {
             self.report(key, ReportContext::ChildTerminated, ReportReason::Exit(exit));
         }
         if restarts {
-            self.set(key, State::Retrying);
-            self.restart(key);
-            return;
+            return self.restart(key);
         }
         self.rest(key);
         if kind == RestartType::Intrinsic {
@@ -98,6 +96,7 @@ impl<M: Clone> Engine<M> {
     /// Counts a restart that is due, and tries it, delays it, or gives up.
     pub(super) fn restart(&mut self, key: Key) {
         if self.window.allows_one_more(self.now) {
+            self.set(key, State::Retrying);
             return self.attempt(key);
         }
         let Some(child) = self.children.get_mut(key) else { return };
@@ -166,7 +165,7 @@ impl<M: Clone> Engine<M> {
             Then::Rest => self.rest(key),
             Then::Remove => {
                 self.set(key, State::Down);
-                self.children.remove(key);
+                self.forget(key);
             }
             Then::Restart => {
                 self.set(key, State::Retrying);

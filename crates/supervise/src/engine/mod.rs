@@ -101,6 +101,8 @@ pub(crate) struct Engine<M> {
     instances: u64,
     now: Duration,
     actions: Vec<Action<M>>,
+    /// What is not needed any more; it is a user's, so it is dropped by who may wait for that.
+    spent: Vec<M>,
     /// Whether changes of states are wanted as actions.
     is_watched: bool,
 }
@@ -122,6 +124,7 @@ impl<M: Clone> Engine<M> {
             instances: 0,
             now: Duration::ZERO,
             actions: Vec::new(),
+            spent: Vec::new(),
             is_watched: false,
         }
     }
@@ -152,6 +155,15 @@ impl<M: Clone> Engine<M> {
         self.fire();
         self.pump();
         std::mem::take(&mut self.actions)
+    }
+
+    /// Ends without any order, when the engine is not to be trusted any more; gives what made the children.
+    pub(crate) fn fall(&mut self) -> Vec<M> {
+        self.phase = Phase::Ended;
+        self.deferred.clear();
+        let mut spent = self.take_spent();
+        spent.extend(self.children.clear());
+        spent
     }
 
     /// When the engine wants to be told of the time.
@@ -267,8 +279,18 @@ impl<M: Clone> Engine<M> {
         self.set(key, State::Down);
         let goes = |child: &Child<M>| child.spec.restart.kind == RestartType::Temporary;
         if self.is_simple() || self.children.get(key).is_some_and(goes) {
-            self.children.remove(key);
+            self.forget(key);
         }
+    }
+
+    fn forget(&mut self, key: Key) {
+        let spent = self.children.remove(key);
+        self.spent.extend(spent);
+    }
+
+    /// Takes what is not needed any more.
+    pub(crate) fn take_spent(&mut self) -> Vec<M> {
+        std::mem::take(&mut self.spent)
     }
 
     fn report(&mut self, key: Key, context: ReportContext, reason: ReportReason) {

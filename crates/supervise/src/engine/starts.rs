@@ -97,7 +97,7 @@ impl<M: Clone> Engine<M> {
             StartWhy::New(_) => {
                 self.reply_start(key, why, Err(StartFault::Failed(exit)));
                 self.set(key, State::Down);
-                self.children.remove(key);
+                self.forget(key);
                 self.settled(key);
             }
             StartWhy::Again(_) => {

@@ -98,7 +98,7 @@ impl<M: Clone> Engine<M> {
         match why {
             StopWhy::Cancel { start: StartWhy::New(_), .. } | StopWhy::Cancel { is_delete: true, .. } => {
                 self.set(key, State::Down);
-                self.children.remove(key);
+                self.forget(key);
                 self.settled(key);
             }
             StopWhy::Cancel { start: StartWhy::Restart, .. } => {

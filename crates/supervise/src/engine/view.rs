@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Engine;
 use super::children::Child;
 use super::state::State;
-use super::{Engine, Phase};
 use crate::child_id::{ChildRef, InstanceId};
 use crate::child_state::{ChildCounts, ChildState};
 use crate::policy::SpecInfo;
@@ -63,11 +63,6 @@ impl<M: Clone> Engine<M> {
 
     pub(crate) fn settings(&self) -> &super::Settings {
         &self.settings
-    }
-
-    /// Whether nothing will happen any more.
-    pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.phase, Phase::Ended)
     }
 
     /// Whether an instance is not ready yet.

@@ -3,7 +3,9 @@
 mod audit;
 mod auto_shutdown;
 mod calls;
+mod cases;
 mod delays;
+mod faults;
 mod intensity;
 mod limits;
 mod model;

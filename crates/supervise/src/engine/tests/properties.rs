@@ -1,134 +1,22 @@
-//! The engine against the model, and against what must always hold; and engines with planted faults, which both must
-//! catch.
+//! The engine against the model, and against what must always hold.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestError, TestRunner};
+use proptest::test_runner::{Config, TestRunner};
 
-use super::super::{Action, Budget, Call, Engine, Event, Reply, Settings, Up};
+use super::super::{Budget, Call, Engine, Event, Reply, Up};
 use super::audit::Audit;
+use super::cases::{Case, IDS, Op, any_case};
 use super::model::Model;
 use super::world::*;
-use crate::backoff::Backoff;
 use crate::call_error::{DeleteChildError, Refused, RestartChildError, StartChildError, TerminateChildError};
 use crate::child_id::InstanceId;
 use crate::exit::Exit;
-use crate::policy::{
-    AutoShutdown, Restart, RestartType, ShutdownPolicy, SpecInfo, Strategy as Restarts, StuckPolicy, WindowClock,
-};
+use crate::policy::{ShutdownPolicy, SpecInfo, Strategy as Restarts, StuckPolicy, WindowClock};
 
 /// Sequences that each property is tried with.
 const CASES: u32 = 10_000;
-const IDS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-
-#[derive(Clone, Debug)]
-enum Op {
-    Exit(usize, Exit),
-    Ready(usize),
-    Lingers(usize),
-    Stuck(usize),
-    Stale(u64),
-    Start(usize, SpecInfo),
-    Restart(usize),
-    Delete(usize),
-    Terminate(usize),
-    Fail(usize, usize, Exit),
-    Advance(u64),
-    End(u64, u64),
-}
-
-fn any_exit() -> impl Strategy<Value = Exit> {
-    prop_oneof![
-        1 => Just(Exit::Normal),
-        1 => Just(Exit::Shutdown),
-        1 => Just(Exit::ShutdownWith("x".into())),
-        1 => Just(Exit::Restart),
-        4 => Just(Exit::failed("x")),
-        1 => Just(Exit::Aborted),
-    ]
-}
-
-fn any_spec(id: &'static str, auto_shutdown: AutoShutdown) -> impl Strategy<Value = SpecInfo> {
-    let kind = prop_oneof![
-        3 => Just(RestartType::Permanent),
-        2 => Just(RestartType::Transient),
-        2 => Just(RestartType::Temporary),
-        1 => Just(RestartType::Intrinsic),
-    ];
-    (kind, proptest::option::weighted(0.3, 1..4_u64), any::<bool>(), 0..4_u64).prop_map(
-        move |(kind, delay, significant, stop)| {
-            let backoff = delay.map(|delay| Backoff::constant(secs(delay))).filter(|_| kind != RestartType::Temporary);
-            let may_be = matches!(kind, RestartType::Transient | RestartType::Temporary);
-            let shutdown = match stop {
-                0 => ShutdownPolicy::BrutalKill,
-                1 => ShutdownPolicy::Infinity,
-                limit => ShutdownPolicy::Timeout(secs(limit)),
-            };
-            SpecInfo {
-                significant: significant && may_be && auto_shutdown != AutoShutdown::Never,
-                shutdown,
-                start_limit: Some(secs(3)),
-                ..spec(id, Restart { kind, backoff })
-            }
-        },
-    )
-}
-
-fn any_tree() -> impl Strategy<Value = (Settings, Vec<SpecInfo>)> {
-    let strategy = prop_oneof![
-        Just(Restarts::OneForOne),
-        Just(Restarts::OneForAll),
-        Just(Restarts::RestForOne),
-        Just(Restarts::SimpleOneForOne),
-    ];
-    let auto =
-        prop_oneof![Just(AutoShutdown::Never), Just(AutoShutdown::AnySignificant), Just(AutoShutdown::AllSignificant)];
-    (strategy, auto, 0..4_u32, 1..5_u64, any::<bool>(), any::<bool>(), 2..8_usize).prop_flat_map(
-        |(strategy, auto, intensity, period, whole, leave, children_max)| {
-            let is_simple = strategy == Restarts::SimpleOneForOne;
-            let mut settings = settings(strategy, intensity, secs(period));
-            settings.auto_shutdown = if is_simple { AutoShutdown::Never } else { auto };
-            settings.clock = if whole { WindowClock::WholeSeconds } else { WindowClock::Precise };
-            settings.stuck = if leave { StuckPolicy::Leave } else { StuckPolicy::Escalate };
-            settings.children_max = children_max;
-            settings.calls_max = 3;
-            let auto = settings.auto_shutdown;
-            let count = if is_simple { 1..2 } else { 0..children_max.min(4) };
-            let specs =
-                count.prop_flat_map(move |count| IDS[..count].iter().map(|id| any_spec(id, auto)).collect::<Vec<_>>());
-            (Just(settings), specs)
-        },
-    )
-}
-
-fn any_op() -> impl Strategy<Value = Op> {
-    let at = 0..IDS.len();
-    prop_oneof![
-        6 => (at.clone(), any_exit()).prop_map(|(at, exit)| Op::Exit(at, exit)),
-        6 => at.clone().prop_map(Op::Ready),
-        1 => at.clone().prop_map(Op::Lingers),
-        1 => at.clone().prop_map(Op::Stuck),
-        1 => (0..40_u64).prop_map(Op::Stale),
-        2 => at.clone().prop_flat_map(|at| (Just(at), any_spec(IDS[at], AutoShutdown::Never)))
-            .prop_map(|(at, spec)| Op::Start(at, spec)),
-        2 => at.clone().prop_map(Op::Restart),
-        1 => at.clone().prop_map(Op::Delete),
-        2 => at.clone().prop_map(Op::Terminate),
-        2 => (at, 1..4_usize, prop_oneof![3 => Just(Exit::failed("no")), 1 => Just(Exit::Declined)])
-            .prop_map(|(at, times, exit)| Op::Fail(at, times, exit)),
-        3 => (0..3_000_u64).prop_map(Op::Advance),
-        1 => (0..5_000_u64, 0..3_000_u64).prop_map(|(grace, after)| Op::End(grace, after)),
-    ]
-}
-
-/// What is run: a tree and what happens to it.
-type Case = ((Settings, Vec<SpecInfo>), Vec<Op>);
-
-fn any_case() -> impl Strategy<Value = Case> {
-    (any_tree(), proptest::collection::vec(any_op(), 0..30))
-}
 
 fn word(reply: &Reply) -> &'static str {
     use {
@@ -215,7 +103,7 @@ fn do_to_both<E: Machine>(world: &mut World<E>, model: &mut Model, op: &Op, is_s
 }
 
 /// The same things done to a machine and to the model show the same.
-fn agrees_with_the_model<E: Machine>(case: &Case, make: impl Fn(&Case) -> E) -> Result<(), TestCaseError> {
+pub(super) fn agrees_with_the_model<E: Machine>(case: &Case, make: impl Fn(&Case) -> E) -> Result<(), TestCaseError> {
     let ((settings, specs), ops) = case;
     let specs: Vec<SpecInfo> = specs.iter().map(obedient).collect();
     let case = &((settings.clone(), specs), ops.clone());
@@ -256,7 +144,7 @@ fn obedient(spec: &SpecInfo) -> SpecInfo {
 }
 
 /// Whatever happens in whatever order, what must hold holds.
-fn holds_in_any_order<E: Machine>(case: &Case, make: impl Fn(&Case) -> E) -> Result<(), TestCaseError> {
+pub(super) fn holds_in_any_order<E: Machine>(case: &Case, make: impl Fn(&Case) -> E) -> Result<(), TestCaseError> {
     let ((settings, specs), ops) = case;
     let is_delayed = |spec: &SpecInfo| spec.restart.backoff.is_some();
     let any_delayed =
@@ -322,7 +210,7 @@ fn make(case: &Case) -> Engine<&'static str> {
     engine(case.0.0.clone(), &case.0.1)
 }
 
-fn runner(max_shrink_iters: u32) -> TestRunner {
+pub(super) fn runner(max_shrink_iters: u32) -> TestRunner {
     TestRunner::new(Config { cases: CASES, max_shrink_iters, failure_persistence: None, ..Config::default() })
 }
 
@@ -342,110 +230,5 @@ fn the_invariants_hold_in_any_order_of_events() {
     let result = runner(SHRINK).run(&any_case(), |case| holds_in_any_order(&case, make));
     if let Err(error) = result {
         panic!("{error}");
-    }
-}
-
-/// An engine with a planted fault.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    /// Starts each child twice.
-    SecondInstance,
-    /// Does not hear of every fifth end.
-    LosesEnds,
-    /// Its clock runs thrice as fast, so its window is too narrow.
-    FastClock,
-    /// Does something after its end.
-    ActsAfterTheEnd,
-    /// Does not answer every third call.
-    LosesReplies,
-    /// Starts, and stops, in the wrong order.
-    WrongOrder,
-    /// Never aborts anybody.
-    NeverAborts,
-}
-
-struct Faulty {
-    engine: Engine<&'static str>,
-    fault: Fault,
-    count: u64,
-    has_ended: bool,
-}
-
-impl Faulty {
-    fn new(case: &Case, fault: Fault) -> Self {
-        let ((settings, specs), _) = case;
-        let mut specs = specs.clone();
-        if let Fault::WrongOrder = fault {
-            specs.reverse();
-        }
-        Self { engine: engine(settings.clone(), &specs), fault, count: 0, has_ended: false }
-    }
-
-    fn every(&mut self, times: u64) -> bool {
-        self.count += 1;
-        self.count.is_multiple_of(times)
-    }
-}
-
-impl Machine for Faulty {
-    fn on(&mut self, event: Event<&'static str>, now: Duration) -> Vec<Action<&'static str>> {
-        let now = if let Fault::FastClock = self.fault { now * 3 } else { now };
-        if matches!((self.fault, &event), (Fault::LosesEnds, Event::Exited(..))) && self.every(5) {
-            return Vec::new();
-        }
-        let mut actions = self.engine.on(event, now);
-        match self.fault {
-            Fault::SecondInstance => {
-                let second = actions.iter().find_map(|action| match action {
-                    Action::Start { instance, spec, make } => {
-                        let instance = InstanceId { number: instance.number + 1_000_000, ..*instance };
-                        Some(Action::Start { instance, spec: Arc::clone(spec), make: *make })
-                    }
-                    _ => None,
-                });
-                actions.extend(second);
-            }
-            Fault::ActsAfterTheEnd if self.has_ended => actions.push(Action::Straggling),
-            Fault::LosesReplies => {
-                actions.retain(|action| !matches!(action, Action::Reply(..)) || !self.every(3));
-            }
-            Fault::NeverAborts => actions.retain(|action| !matches!(action, Action::Abort { .. })),
-            _ => {}
-        }
-        self.has_ended |= actions.iter().any(|action| matches!(action, Action::Ended(_)));
-        actions
-    }
-
-    fn engine(&self) -> &Engine<&'static str> {
-        &self.engine
-    }
-}
-
-fn is_caught(result: Result<(), TestError<Case>>) -> bool {
-    matches!(result, Err(TestError::Fail(..)))
-}
-
-/// A run of it may end in a panic of the world, which is how it finds a second answer or an action on who is gone; the
-/// runner takes that for the failure it is.
-#[test]
-fn the_model_catches_planted_faults() {
-    for fault in [Fault::WrongOrder, Fault::FastClock, Fault::LosesEnds, Fault::LosesReplies, Fault::SecondInstance] {
-        let result = runner(0).run(&any_case(), |case| agrees_with_the_model(&case, |case| Faulty::new(case, fault)));
-        assert!(is_caught(result), "{fault:?} was not caught");
-    }
-}
-
-#[test]
-fn the_invariants_catch_planted_faults() {
-    for fault in [
-        Fault::SecondInstance,
-        Fault::FastClock,
-        Fault::ActsAfterTheEnd,
-        Fault::LosesReplies,
-        Fault::LosesEnds,
-        Fault::NeverAborts,
-    ] {
-        let result = runner(0).run(&any_case(), |case| holds_in_any_order(&case, |case| Faulty::new(case, fault)));
-        assert!(is_caught(result), "{fault:?} was not caught");
     }
 }

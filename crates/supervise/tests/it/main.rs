@@ -1,0 +1,13 @@
+//! What the supervisor does, through its public interface.
+
+mod calls;
+mod cancel;
+mod components;
+mod contract;
+mod ends;
+mod harness;
+mod nested;
+mod order;
+mod panics;
+mod shown;
+mod specs;
