@@ -190,3 +190,35 @@ impl fmt::Display for EndCause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// OTP: format_log. A group of dynamic children is reported once, with a count in place of an instance.
+    #[test]
+    fn a_report_reads_in_otps_order() {
+        let offender = Offender {
+            id: "peer".into(),
+            instance: Some(InstanceId { supervisor: 1, number: 7 }),
+            count: None,
+            restart: RestartType::Permanent,
+            significant: false,
+            shutdown: ShutdownPolicy::BrutalKill,
+            kind: ChildKind::Worker,
+        };
+        let mut report = SupervisorReport {
+            supervisor: "peers".to_owned(),
+            context: ReportContext::ShutdownError,
+            reason: ReportReason::Exit(Exit::Aborted),
+            offender,
+        };
+        assert_eq!(
+            report.to_string(),
+            "supervisor: peers; context: shutdown_error; reason: aborted; \
+             offender: peer (instance 1.7), permanent, worker, shutdown brutal kill"
+        );
+        report.offender.count = Some(12);
+        assert!(report.to_string().contains("offender: peer (12 instances), permanent"));
+    }
+}

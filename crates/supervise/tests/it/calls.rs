@@ -149,6 +149,21 @@ async fn instances_of_a_template_have_arguments_and_no_ids() {
     end(&peers).await;
 }
 
+/// OTP: simple_one_for_one_extra.
+#[tokio::test(start_paused = true)]
+async fn an_instance_gives_something_to_its_caller_too() {
+    let template = Template::worker("double", |cx, number: u32| async move {
+        cx.ready_with(number * 2);
+        cx.token().cancelled().await;
+    });
+    let doubles = builder("doubles").template(template.signals_ready(secs(1))).start().await.unwrap();
+    for number in [1, 2] {
+        let started = doubles.start_child(number).await.unwrap();
+        assert_eq!(started.into_info::<u32>(), Some(number * 2));
+    }
+    end(&doubles).await;
+}
+
 async fn ouch() {
     panic!("ouch");
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod cancel;
 mod components;
+mod conformance;
 mod contract;
 mod ends;
 mod harness;

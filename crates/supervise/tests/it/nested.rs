@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use landfall_lifecycle::Terminate;
 use landfall_supervise::{
-    AutoShutdown, ChildSpec, EndCause, Exit, RestartType, SimpleSupervisor, StartError, Supervisor, Template,
+    AutoShutdown, ChildSpec, ChildState, EndCause, Exit, RestartType, SimpleSupervisor, StartError, StuckPolicy,
+    Supervisor, Template,
 };
 use tokio::sync::Notify;
 
@@ -131,4 +132,64 @@ async fn a_template_below_is_found_with_its_arguments() {
     peers.start_child("one".to_owned()).await.unwrap();
     assert_eq!(tree.tree().children[0].below.as_ref().unwrap().children.len(), 1);
     end(&tree).await;
+}
+
+/// OTP: tree.
+#[tokio::test(start_paused = true)]
+async fn dynamic_children_of_a_restarted_supervisor_are_gone() {
+    let (diary, kick) = (Diary::default(), Arc::new(Notify::new()));
+    let below = {
+        let (diary, kick) = (diary.clone(), Arc::clone(&kick));
+        move || Supervisor::builder("below").intensity(0, secs(5)).child(diary.kicked("static", &kick, crash()))
+    };
+    let tree = builder("app").child(ChildSpec::supervisor("below", below)).start().await.unwrap();
+    tree.supervisor("below").unwrap().start_child(diary.worker("dynamic")).await.unwrap();
+    diary.has("start dynamic", 1).await;
+    kick.notify_one();
+    diary.has("start static", 2).await;
+    let ids: Vec<_> = tree.supervisor("below").unwrap().which_children().into_iter().map(|child| child.name).collect();
+    assert_eq!(ids, ["static".into()]);
+    assert_eq!(diary.read().iter().filter(|line| *line == "start dynamic").count(), 1);
+    end(&tree).await;
+}
+
+/// A supervisor that cannot end for a child that is stuck says so to the one above, which gives up too, by the same
+/// rule; nothing is started beside the stuck one. Real time: what blocks a thread cannot be paused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stuck_climbs() {
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let blocked = Arc::new(std::sync::Mutex::new(Some(blocked)));
+    let diary = Diary::default();
+    let soon = std::time::Duration::from_millis(10);
+    let below = {
+        let diary = diary.clone();
+        move || {
+            let (blocked, diary) = (Arc::clone(&blocked), diary.clone());
+            let worker = ChildSpec::worker("blocks", move |_cx| {
+                let (blocked, diary) = (blocked.lock().unwrap().take(), diary.clone());
+                async move {
+                    diary.write("start blocks");
+                    if let Some(blocked) = blocked {
+                        blocked.recv().ok();
+                    }
+                }
+            });
+            Supervisor::builder("below").stuck(StuckPolicy::Escalate, soon).child(worker.shutdown(soon))
+        }
+    };
+    let tree = Supervisor::builder("app")
+        .stuck(StuckPolicy::Escalate, soon)
+        .child(diary.worker("sibling"))
+        .child(ChildSpec::supervisor("below", below))
+        .start()
+        .await
+        .unwrap();
+    diary.has("start blocks", 1).await;
+    assert!(tree.supervisor("below").unwrap().terminate_child("blocks").await.is_err());
+    diary.has("gone sibling", 1).await;
+    assert_eq!(tree.which_child("below").unwrap().state, ChildState::Stuck);
+    release.send(()).unwrap();
+    tree.ended().await;
+    assert_eq!(tree.end_cause(), Some(EndCause::Stuck { child: "below".into() }));
+    assert_eq!(diary.read().iter().filter(|line| *line == "start blocks").count(), 1);
 }

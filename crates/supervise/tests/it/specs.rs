@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use landfall_lifecycle::TaskSet;
 use landfall_supervise::{
-    AutoShutdown, Backoff, ChildSpec, RestartType, SpecError, StartError, Strategy, Supervisor, SupervisorBuilder,
-    Template,
+    AutoShutdown, Backoff, ChildSpec, RestartType, ShutdownPolicy, SpecError, StartError, Strategy, Supervisor,
+    SupervisorBuilder, Template,
 };
 
 use crate::harness::secs;
@@ -72,4 +72,25 @@ fn specs_are_checked_alone_too() {
     let defaults = worker("a");
     assert_eq!(defaults.info().shutdown, landfall_supervise::ShutdownPolicy::Timeout(secs(5)));
     assert_eq!(defaults.info().restart.kind, RestartType::Permanent);
+}
+
+/// OTP: child_specs, child_specs_map.
+#[test]
+fn every_other_combination_is_accepted() {
+    use RestartType::{Intrinsic, Permanent, Temporary, Transient};
+    let shutdowns = [ShutdownPolicy::BrutalKill, ShutdownPolicy::Timeout(secs(1)), ShutdownPolicy::Infinity];
+    let autos = [AutoShutdown::Never, AutoShutdown::AnySignificant, AutoShutdown::AllSignificant];
+    for restart in [Permanent, Transient, Temporary, Intrinsic] {
+        for shutdown in shutdowns {
+            for significant in [false, true] {
+                for auto in autos {
+                    let plain = || worker("a").restart(restart).shutdown(shutdown);
+                    let spec = if significant { plain().significant() } else { plain() };
+                    let may_be = matches!(restart, Transient | Temporary) && auto != AutoShutdown::Never;
+                    let result = builder().auto_shutdown(auto).child(spec).check();
+                    assert_eq!(result.is_ok(), !significant || may_be, "{restart} {shutdown} {significant} {auto:?}");
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Calls and OTP's answers to them.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::super::{Call, Event, Reply};
 use super::world::*;
@@ -157,17 +158,46 @@ fn calls_to_a_supervisor_that_ends_are_refused() {
     assert!(world.ended.is_some());
 }
 
-/// OTP: simple_one_for_one_scale_many_temporary_children, scale_start_stop_many_children. What grows with the number
-/// of children is counted, not timed: the children that a call or an end touches.
+/// How long it takes to start, and then to terminate, so many children; the best of three, against noise.
+fn time_of(count: u64, strategy: Strategy, restart: RestartType) -> [Duration; 2] {
+    let specs = if strategy == Strategy::SimpleOneForOne { vec![spec("t", restart)] } else { vec![] };
+    let once = |_| {
+        let mut world = World::started(settings(strategy, 2, secs(5)), &specs);
+        let before = Instant::now();
+        let instances: Vec<_> = (0..count)
+            .map(|number| match strategy {
+                Strategy::SimpleOneForOne => world.start_instance().unwrap().unwrap(),
+                _ => world.start_child(spec(&number.to_string(), restart)).unwrap().unwrap(),
+            })
+            .collect();
+        let started = before.elapsed();
+        assert_eq!(world.counts()[1], instances.len());
+        let before = Instant::now();
+        for (number, instance) in instances.into_iter().enumerate() {
+            match strategy {
+                Strategy::SimpleOneForOne => world.terminate_child(instance),
+                _ => world.terminate_child(number.to_string()),
+            };
+        }
+        assert_eq!(world.counts()[1], 0);
+        [started, before.elapsed()]
+    };
+    let times: Vec<_> = (0..3).map(once).collect();
+    [0, 1].map(|part| times.iter().map(|time| time[part]).min().unwrap())
+}
+
+/// OTP: simple_one_for_one_scale_many_temporary_children, with its bound; linear would be 10.
 #[test]
-fn a_hundred_thousand_children_come_and_go() {
-    let mut world = World::started(settings(Strategy::OneForOne, 2, secs(5)), &[]);
-    for number in 0..100_000 {
-        world.start_child(spec(&number.to_string(), RestartType::Permanent)).unwrap();
-    }
-    assert_eq!(world.counts()[1], 100_000);
-    for number in 0..100_000 {
-        world.terminate_child(number.to_string().as_str());
-    }
-    assert_eq!(world.counts(), [100_000, 0, 0, 100_000]);
+fn instances_cost_the_same_among_many() {
+    let few = time_of(1_000, Strategy::SimpleOneForOne, RestartType::Temporary);
+    let many = time_of(10_000, Strategy::SimpleOneForOne, RestartType::Temporary);
+    assert!(many[1] < few[1] * 50, "{few:?} {many:?}");
+}
+
+/// OTP: scale_start_stop_many_children, with its bound; linear would be 100.
+#[test]
+fn a_hundred_thousand_children_cost_no_more_each_than_a_thousand() {
+    let few = time_of(1_000, Strategy::OneForOne, RestartType::Permanent);
+    let many = time_of(100_000, Strategy::OneForOne, RestartType::Permanent);
+    assert!(many[0] < few[0] * 1_000 && many[1] < few[1] * 1_000, "{few:?} {many:?}");
 }
