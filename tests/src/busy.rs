@@ -70,6 +70,7 @@ pub fn main(options: &Options) -> ExitCode {
         .grace(Duration::from_millis(options.grace_ms))
         .abort_after(Duration::from_millis(options.abort_after_ms))
         .runtime(runtime)
+        .hold_for_leak_check()
         .run(move |cx| async move { start(cx.stack(), busy) })
 }
 

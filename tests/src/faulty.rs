@@ -33,6 +33,8 @@ enum Fault {
     Deaf,
     /// It panics at what it does not understand.
     Panicky,
+    /// It prints the whole target of each event.
+    Chatty,
 }
 
 impl Fault {
@@ -42,6 +44,7 @@ impl Fault {
             "lossy" => Some(Self::Lossy),
             "deaf" => Some(Self::Deaf),
             "panicky" => Some(Self::Panicky),
+            "chatty" => Some(Self::Chatty),
             _ => None,
         }
     }
@@ -63,7 +66,7 @@ struct Relay {
 /// Runs it until a signal; its options are the relay's, and all but `--fault` are ignored.
 pub fn main(args: Vec<String>) -> ExitCode {
     let Some(fault) = Fault::of(&args) else {
-        eprintln!("say what is wrong with it: --fault lossy, deaf or panicky");
+        eprintln!("say what is wrong with it: --fault lossy, deaf, panicky or chatty");
         return ExitCode::from(2);
     };
     match serve(fault) {
@@ -120,11 +123,14 @@ impl Relay {
         let posted: Option<Value> = serde_json::from_slice(&request.body).ok();
         let posted = match self.fault {
             Fault::Panicky => posted.expect("planted: the body is no JSON"),
-            Fault::Lossy | Fault::Deaf => posted.unwrap_or_default(),
+            Fault::Lossy | Fault::Deaf | Fault::Chatty => posted.unwrap_or_default(),
         };
         let target = posted["target"].as_str().unwrap_or_default();
         let address = target.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
         let id = self.next.fetch_add(1, Ordering::Relaxed);
+        if self.fault == Fault::Chatty {
+            eprintln!("accepted {id} for {target}");
+        }
         lock(&self.states).insert(id, "waiting");
         lock(&self.waiting).push_back(Event { id, address, body: posted["body"].clone() });
         // The fault itself: nothing is on a disk, and it is said to be.

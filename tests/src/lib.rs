@@ -1,11 +1,19 @@
 //! Scenarios: whole programs as child processes, put under load, signalled, killed, and judged by what is seen from outside.
 //!
-//! Each program `scenario-..` in `src/bin` runs one of [`scenarios`] through [`scenario::run`], which draws and prints the
-//! seed, runs the scenario against the relay, and then against a *twin*: the same program with a planted fault
-//! ([`faulty`]), which the scenario has to find. A check that never fires proves nothing.
+//! Each program `scenario-..` in `src/bin` goes through [`scenario::run`], which draws and prints the seed, runs the
+//! rounds, and then the *twins*: the same with a planted fault, which the scenario has to find. A check that never fires
+//! proves nothing. There are two sorts:
 //!
-//! Nothing here is built on the crates under test, but for the program that is a service with busy workers: whoever
-//! judges does not borrow from whom is judged. So these are blocking sockets and scoped threads.
+//! - [`scenarios`] start another program, mostly the relay, drive it and judge its answers and its end. Their twins are
+//!   programs that are wrong on purpose ([`faulty`]).
+//! - [`observed`] ones are observer and observed in one program; what the target does is in [`loads`]. Their twins are
+//!   planted leaks of each kind, and fault points of the product in a build with `--cfg landfall_faults`.
+//!
+//! Besides, [`watch`] does to somebody else's program what can be done from outside.
+//!
+//! Whoever judges does not borrow from whom is judged: no runtime, no task set, but blocking sockets and scoped threads.
+//! The exceptions are `landfall_lifecycle::leak_check`, which reads what another process holds, and whose eye the
+//! planted leaks prove, and the signals that interrupt a watch.
 #![forbid(unsafe_code)]
 
 pub mod busy;
@@ -15,6 +23,8 @@ pub mod findings;
 pub mod http;
 pub mod journal;
 pub mod load;
+pub mod loads;
+pub mod observed;
 pub mod process;
 pub mod program;
 pub mod random;
@@ -23,6 +33,8 @@ pub mod scenario;
 pub mod scenarios;
 pub mod sink;
 pub mod stop;
+pub mod twin;
 pub mod verdict;
+pub mod watch;
 pub mod witness;
 pub mod workplace;

@@ -121,6 +121,11 @@ impl Process {
         if caught & bit == 0 { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
     }
 
+    /// Its id; another process may have it once its end was seen.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What stands in its environment, and in that of every process it started.
     pub fn mark(&self) -> &str {
         &self.mark

@@ -4,14 +4,18 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
 use crate::findings::Findings;
 use crate::http::{Answer, Client};
 use crate::journal::{EventId, Number, Sight};
+use crate::observed::watch::Watch;
 use crate::process::{Process, Signal};
+use crate::scenario::Failure;
 use crate::stop::{Stop, shortened};
+use crate::twin::Twin;
 use crate::witness::Scene;
 use crate::workplace::Workplace;
 
@@ -28,6 +32,8 @@ pub struct Program {
     pub path: PathBuf,
     /// What a twin is told before anything else.
     pub first: Vec<String>,
+    /// The fault point that is armed in it.
+    pub armed: Option<Twin>,
 }
 
 /// The times a relay has to end.
@@ -70,6 +76,16 @@ pub struct Relay {
 }
 
 impl Program {
+    /// The command with these arguments.
+    fn command(&self, args: Vec<OsString>) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(args);
+        if let Some(twin) = self.armed {
+            twin.arm(&mut command);
+        }
+        command
+    }
+
     /// The arguments for the workplace's database, and further ones.
     pub fn args(&self, database: &Path, times: Times, more: &[&str]) -> Vec<OsString> {
         let mut place = OsString::from("sqlite:");
@@ -101,7 +117,27 @@ impl Relay {
         deadline: Deadline,
     ) -> Result<Self, StartError> {
         let args = program.args(&workplace.database(), times, more);
-        Self::listening(Process::start(&program.path, args, workplace)?, deadline)
+        Self::listening(Process::spawn(&mut program.command(args), workplace)?, deadline)
+    }
+
+    /// As [`start`](Self::start), under a watch, which has seen it begin.
+    ///
+    /// # Errors
+    ///
+    /// When it is not held, or does not listen then.
+    pub fn start_watched(
+        program: &Program,
+        workplace: &Workplace,
+        times: Times,
+        more: &[&str],
+        watch: &mut Watch,
+        deadline: Deadline,
+    ) -> Result<Self, Failure> {
+        let mut command = program.command(program.args(&workplace.database(), times, more));
+        watch.ask(&mut command);
+        let mut process = Process::spawn(&mut command, workplace)?;
+        watch.began(&mut process, deadline)?;
+        Ok(Self::listening(process, deadline)?)
     }
 
     /// Waits until what was started listens.
@@ -120,6 +156,19 @@ impl Relay {
     /// Sends a signal, and waits for the end.
     pub fn stop(&mut self, signal: Signal, limit: Duration) -> Stop {
         Stop::by(&mut self.process, signal, limit)
+    }
+
+    /// As [`stop`](Self::stop), under the watch, which judges it at the later stages. That time counts.
+    ///
+    /// # Errors
+    ///
+    /// When it is not held there.
+    pub fn stop_watched(&mut self, signal: Signal, limit: Duration, watch: &mut Watch) -> Result<Stop, Failure> {
+        let (began, deadline) = (Instant::now(), Deadline::after(limit));
+        self.process.signal(signal);
+        watch.ended(&mut self.process, deadline)?;
+        watch.over(&mut self.process, deadline)?;
+        Ok(Stop::of(&mut self.process, began, limit))
     }
 
     /// A connection to it.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::deadline::Deadline;
+use crate::observed::hold::NotHeld;
 use crate::program::{self, Missing};
 use crate::random::Random;
 use crate::relay::{Program, StartError};
-use crate::verdict::{Caught, Outcome, Twin, Verdict};
+use crate::twin::{Caught, FaultError, Planted, Twin};
+use crate::verdict::{Outcome, Verdict};
 
 /// The options that all scenarios have.
 #[derive(Clone, Debug, Args)]
@@ -23,7 +25,19 @@ pub struct Common {
     #[arg(long)]
     pub json: bool,
 
-    /// Run only the twins: programs with a planted fault, which the scenario has to find
+    /// Rounds of the run, each with processes and a seed of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub rounds: u64,
+
+    /// Run only the twin with this fault, which the scenario has to find
+    #[arg(long, value_name = "FAULT", conflicts_with_all = ["twin", "no_twin"])]
+    pub fault: Option<String>,
+
+    /// List the faults, each with the build that has it: `planted`, any; `product`, one with `--cfg landfall_faults`
+    #[arg(long)]
+    pub list_faults: bool,
+
+    /// Run only the twins whose fault is planted in the scenario
     #[arg(long)]
     pub twin: bool,
 
@@ -31,7 +45,7 @@ pub struct Common {
     #[arg(long, conflicts_with = "twin")]
     pub no_twin: bool,
 
-    /// Seconds the run may take, and each twin
+    /// Seconds each round may take, and each twin
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds_max: u64,
 }
@@ -44,7 +58,7 @@ pub struct Setting {
     /// When it has to be over.
     pub deadline: Deadline,
     /// The planted fault, if this is a twin.
-    pub fault: Option<&'static str>,
+    pub fault: Option<Twin>,
 }
 
 /// Why a run did not come to its end. What is wrong with the program is a finding; this is what stands in the way.
@@ -59,24 +73,27 @@ pub enum Failure {
     /// The machine refuses something, or the relay an ordinary request.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The program was not held where it should have been.
+    #[error(transparent)]
+    NotHeld(#[from] NotHeld),
     /// Something did not happen by the deadline.
     #[error("waited in vain for {0}")]
     TimedOut(String),
 }
 
 impl Setting {
-    /// The relay to be judged: the real one, or a twin.
+    /// The relay to be judged: the real one, perhaps with a fault point armed, or a twin.
     ///
     /// # Errors
     ///
     /// When it was not built.
     pub fn relay(&self) -> Result<Program, Missing> {
         match self.fault {
-            None => Ok(Program { path: program::relay()?, first: Vec::new() }),
-            Some(fault) => {
-                let first = vec!["--fault".to_owned(), fault.to_owned()];
-                Ok(Program { path: program::own("program-faulty-relay")?, first })
+            Some(twin) if twin.planted == Planted::InScenario => {
+                let first = vec!["--fault".to_owned(), twin.fault.to_owned()];
+                Ok(Program { path: program::own("program-faulty-relay")?, first, armed: None })
             }
+            armed => Ok(Program { path: program::relay()?, first: Vec::new(), armed }),
         }
     }
 
@@ -93,16 +110,27 @@ pub fn run(
     twins: &[Twin],
     scenario: impl Fn(&Setting) -> Result<Outcome, Failure>,
 ) -> ExitCode {
+    if common.list_faults {
+        twins.iter().for_each(|twin| println!("{twin}"));
+        return ExitCode::SUCCESS;
+    }
+    let twins = match selected(common, twins) {
+        Ok(twins) => twins,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let seed = common.seed.unwrap_or_else(Random::draw_seed);
     eprintln!("scenario {name}, seed {seed}");
-    let run = |fault| {
+    let run = |seed, fault| {
         let deadline = Deadline::after(Duration::from_secs(common.seconds_max));
         scenario(&Setting { seed, deadline, fault }).map_err(|failure| failure.to_string())
     };
-    let own = (!common.twin).then(|| run(None));
-    let twins = if common.no_twin { &[] } else { twins };
-    let twins = twins.iter().map(|twin| Caught::judge(*twin, &run(Some(twin.fault)))).collect();
-    let verdict = Verdict { scenario: name, seed, run: own, twins, replay: replay(name, seed) };
+    let rounds = if common.twin || common.fault.is_some() { 0 } else { common.rounds };
+    let own = (rounds > 0).then(|| all_rounds(rounds, seed, |seed| run(seed, None)));
+    let twins = twins.into_iter().map(|twin| Caught::judge(twin, run(seed, Some(twin)))).collect();
+    let verdict = Verdict { scenario: name, seed, rounds, run: own, twins, replay: replay(name, seed) };
     if common.json {
         println!("{}", verdict.to_json());
     } else {
@@ -115,12 +143,43 @@ pub fn run(
     if verdict.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// The twins to be run: the one that was asked for, else those that any build has.
+fn selected(common: &Common, twins: &[Twin]) -> Result<Vec<Twin>, FaultError> {
+    match &common.fault {
+        Some(asked) => Ok(vec![Twin::select(twins, asked)?]),
+        None if common.no_twin => Ok(Vec::new()),
+        None => Ok(twins.iter().filter(|twin| twin.planted == Planted::InScenario).copied().collect()),
+    }
+}
+
+/// Runs the rounds with consecutive seeds, so that the first one is the run with the seed alone.
+fn all_rounds(rounds: u64, seed: u64, run: impl Fn(u64) -> Result<Outcome, String>) -> Result<Outcome, String> {
+    let mut all = run(seed)?;
+    for number in 2..=rounds {
+        let seed = seed.wrapping_add(number - 1);
+        all.add_round(number, run(seed).map_err(|failure| format!("round {number}, seed {seed}: {failure}"))?);
+    }
+    Ok(all)
+}
+
+/// What makes a build like this one, beside the ordinary one.
+fn build_flags() -> String {
+    let cfgs = [(cfg!(landfall_faults), "landfall_faults"), (cfg!(tokio_unstable), "tokio_unstable")];
+    let names: Vec<&str> = cfgs.iter().filter(|(is_set, _)| *is_set).map(|(_, name)| *name).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let flags: Vec<String> = names.iter().map(|name| format!("--cfg {name}")).collect();
+    format!("RUSTFLAGS=\"{}\" CARGO_TARGET_DIR=target/{} ", flags.join(" "), names.join("-"))
+}
+
 /// The command line of this process with its seed. A scenario starts programs that `cargo run` alone would not build.
 fn replay(name: &str, seed: u64) -> String {
     let profile = if cfg!(debug_assertions) { "" } else { " --release" };
+    let build = build_flags();
     let mut command = format!(
-        "cargo build{profile} -p landfall-demo -p landfall-tests && \
-         cargo run{profile} -p landfall-tests --bin scenario-{name} -- --seed {seed}"
+        "{build}cargo build{profile} -p landfall-demo -p landfall-tests && \
+         {build}cargo run{profile} -p landfall-tests --bin scenario-{name} -- --seed {seed}"
     );
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::deadline::Deadline;
 use crate::findings::{Findings, Kind};
 use crate::process::{Process, Signal};
+use crate::sink::CANARY;
 
 /// How much of what a program complained of is told.
 const TOLD_CHARS_MAX: usize = 400;
@@ -116,10 +117,23 @@ impl Stop {
         findings
     }
 
-    /// An end as it should be: in time, with code 0, clean, without a panic.
+    /// Whether the secret of the targets was printed nowhere.
+    pub fn without_secret(&self) -> Findings {
+        let mut findings = Findings::default();
+        for (stream, text) in [("standard output", &self.stdout), ("standard error", &self.stderr)] {
+            let told = text.lines().find(|line| line.contains(CANARY));
+            findings.check(told.is_none(), Kind::Secret, || {
+                format!("{stream} has a target's secret: {}", shortened(told.unwrap_or_default()))
+            });
+        }
+        findings
+    }
+
+    /// An end as it should be: in time, with code 0, clean, without a panic, and with no secret told.
     pub fn orderly(&self, place: &str, limit: Duration) -> Findings {
         let mut findings = Findings::default();
-        for found in [self.in_time(limit), self.with_code(0), self.clean(), self.without_panic()] {
+        let found = [self.in_time(limit), self.with_code(0), self.clean(), self.without_panic(), self.without_secret()];
+        for found in found {
             findings.extend(place, found);
         }
         findings
@@ -178,6 +192,12 @@ mod tests {
     fn a_wrong_code_or_a_signal_is_found() {
         check(&stop(1, LIMIT, REPORT, ""), Kind::WrongExit);
         check(&Stop { status: Some(ExitStatus::from_raw(9)), ..stop(0, LIMIT, REPORT, "") }, Kind::WrongExit);
+    }
+
+    #[test]
+    fn a_secret_in_either_stream_is_found() {
+        check(&stop(0, LIMIT, REPORT, &format!("refused: http://there/hook?key={CANARY}")), Kind::Secret);
+        check(&stop(0, LIMIT, &format!("{CANARY}\n{{\"clean\": true}}"), ""), Kind::Secret);
     }
 
     #[test]

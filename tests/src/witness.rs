@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::deadline::Deadline;
 use crate::findings::{Findings, Kind};
 
@@ -17,20 +19,37 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 /// The living processes with this mark, as `id name`; `None` where there is no `/proc` to look into.
 pub fn processes(mark: &str) -> Option<Vec<String>> {
-    let wanted = format!("{MARK}={mark}");
     let entries = fs::read_dir("/proc").ok()?;
     fs::metadata("/proc/self/environ").ok()?;
-    let is_marked = |path: &Path| {
-        // Whatever has ended meanwhile, is a zombie, or is somebody else's cannot be read and is none of ours.
-        let environment = fs::read(path.join("environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-    };
-    let marked = entries.flatten().map(|entry| entry.path()).filter(|path| is_marked(path));
+    let marked = entries.flatten().map(|entry| entry.path()).filter(|path| has_mark(path, mark));
     let describe = |path: &Path| {
         let id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         format!("{id} {}", fs::read_to_string(path.join("comm")).unwrap_or_default().trim())
     };
     Some(marked.map(|path| describe(&path)).collect())
+}
+
+/// Whether a living process has this mark.
+pub fn is_marked(id: u32, mark: &str) -> bool {
+    has_mark(&Path::new("/proc").join(id.to_string()), mark)
+}
+
+fn has_mark(process: &Path, mark: &str) -> bool {
+    let wanted = format!("{MARK}={mark}");
+    // Whatever has ended meanwhile, is a zombie, or is somebody else's cannot be read and is none of ours.
+    let environment = fs::read(process.join("environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+}
+
+/// Kills the living processes with this mark: what a program left, once it was found.
+pub fn kill(mark: &str) {
+    for process in processes(mark).unwrap_or_default() {
+        let id = process.split_whitespace().next().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
+        if let Some(id) = id {
+            // It may have ended meanwhile.
+            _ = kill_process(id, Signal::KILL);
+        }
+    }
 }
 
 /// The names in a folder, except those expected.
@@ -100,7 +119,7 @@ impl Scene<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::{Process, Signal};
+    use crate::process::Process;
     use crate::workplace::Workplace;
 
     #[test]
@@ -112,9 +131,7 @@ mod tests {
         let id = process.line_with("left", long).expect("it says the id");
         assert!(process.wait(long).is_some(), "the shell ends");
         let found = Scene { mark: process.mark(), address: None, folders: &[] }.inspect();
-        let id: i32 = id.parse().expect("an id");
-        let pid = rustix::process::Pid::from_raw(id).expect("an id of a process");
-        rustix::process::kill_process(pid, Signal::KILL).expect("it lives");
+        kill(process.mark());
         if processes(process.mark()).is_some() {
             assert!(found.has(Kind::LeftBehind), "{found}");
             assert!(found.to_string().contains(&format!("{id} sleep")), "{found}");

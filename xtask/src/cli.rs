@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use crate::leak_check;
+
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -10,7 +12,10 @@ pub(crate) enum Command {
     Ci { steps: Vec<String>, list: bool },
     Test,
     Tidy { bless: bool },
-    LeakCheck { scenario: Option<String>, list: bool },
+    Loom { full: bool },
+    Shuttle { full: bool, seed: Option<String> },
+    Miri,
+    LeakCheck(Box<leak_check::Options>),
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
@@ -30,6 +35,7 @@ struct Flag {
 }
 
 const LIST: &str = "--list";
+const FULL: &str = "--full";
 
 const VERBS: &[Verb] = &[
     Verb {
@@ -57,10 +63,28 @@ const VERBS: &[Verb] = &[
         name: "leak-check",
         about: "the scenario programs of landfall-tests, each in a process of its own",
         operand: None,
+        flags: LEAK_CHECK,
+    },
+    Verb {
+        name: "loom",
+        about: "the models of the core under every schedule, then with each planted fault that they must catch",
+        operand: None,
+        flags: &[Flag { name: FULL, value: None, about: "with one preemption more: some minutes" }],
+    },
+    Verb {
+        name: "shuttle",
+        about: "a tree of task sets under random schedules, then with planted faults that they must find",
+        operand: None,
         flags: &[
-            Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
-            Flag { name: LIST, value: None, about: "list the scenarios" },
+            Flag { name: FULL, value: None, about: "with twenty-five times as many schedules" },
+            Flag { name: "--seed", value: Some("N"), about: "the schedule of this seed once more" },
         ],
+    },
+    Verb {
+        name: "miri",
+        about: "the unit tests of the core under miri, with its check for leaks, then a planted leak",
+        operand: None,
+        flags: &[],
     },
     Verb {
         name: "bench",
@@ -71,6 +95,28 @@ const VERBS: &[Verb] = &[
             Flag { name: "--check", value: None, about: "fail if a target is missed, or a planted slowdown is not" },
         ],
     },
+];
+
+const LEAK_CHECK: &[Flag] = &[
+    Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
+    Flag { name: "--fault", value: Some("NAME"), about: "run this planted fault only; `none`: the quiet rounds only" },
+    Flag { name: "--seed", value: Some("N"), about: "the seed of all that is random; another one each time otherwise" },
+    Flag { name: "--full", value: None, about: "200 quiet rounds in place of 20, and in all builds" },
+    Flag { name: LIST, value: None, about: "list the scenarios with their limits and faults" },
+    Flag { name: "--json", value: Some("FILE"), about: "keep every cell with all its details" },
+    Flag { name: "--html", value: Some("FILE"), about: "write the table and the waterfalls as one page" },
+    Flag {
+        name: "--command",
+        value: Some("LINE"),
+        about: "watch this program, any program, in place of the scenarios",
+    },
+    Flag { name: "--ready-when", value: Some("TEXT"), about: "part of the line that it prints once it is ready" },
+    Flag { name: "--drive", value: Some("LINE"), about: "a command that gives it work while it runs" },
+    Flag { name: "--rounds", value: Some("N"), about: "how often it is started and signalled (5)" },
+    Flag { name: "--ready-max", value: Some("SECONDS"), about: "how long it may take until it is ready (30)" },
+    Flag { name: "--grace-max", value: Some("SECONDS"), about: "how long it may take to end after the signal (30)" },
+    Flag { name: "--folder", value: Some("DIR"), about: "its working folder, in place of a temporary one" },
+    Flag { name: "--postgres", value: Some("URL"), about: "a server on which its sessions are counted, by psql" },
 ];
 
 /// Reads the arguments after the program's name.
@@ -96,7 +142,10 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "ci" => Command::Ci { steps: values("--step"), list: has(LIST) },
         "test" => Command::Test,
         "tidy" => Command::Tidy { bless: has("--bless") },
-        "leak-check" => Command::LeakCheck { scenario: once("--scenario", values("--scenario"))?, list: has(LIST) },
+        "loom" => Command::Loom { full: has(FULL) },
+        "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once("--seed", values("--seed"))?)? },
+        "miri" => Command::Miri,
+        "leak-check" => Command::LeakCheck(Box::new(leak_check::Options::read(&given)?)),
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -115,6 +164,13 @@ fn operand<'a>(verb: &Verb, arguments: &'a [String]) -> Result<(String, &'a [Str
 
 fn once(flag: &str, mut values: Vec<String>) -> Result<Option<String>, String> {
     if values.len() > 1 { Err(format!("`{flag}` may be given once")) } else { Ok(values.pop()) }
+}
+
+fn seed(given: Option<String>) -> Result<Option<String>, String> {
+    match given {
+        Some(seed) if seed.parse::<u64>().is_err() => Err(format!("`--seed` is a number of 64 bits, not `{seed}`")),
+        given => Ok(given),
+    }
 }
 
 fn flags(verb: &Verb, arguments: &[String]) -> Result<Vec<(&'static str, String)>, String> {
@@ -206,8 +262,14 @@ mod tests {
         );
         assert_eq!(
             parsed("leak-check --scenario relay"),
-            Ok(Command::LeakCheck { scenario: Some("relay".to_owned()), list: false })
+            Ok(Command::LeakCheck(Box::new(leak_check::Options {
+                scenario: Some("relay".to_owned()),
+                ..Default::default()
+            })))
         );
+        assert_eq!(parsed("loom --full"), Ok(Command::Loom { full: true }));
+        assert_eq!(parsed("miri"), Ok(Command::Miri));
+        assert_eq!(parsed("shuttle --seed 7"), Ok(Command::Shuttle { full: false, seed: Some("7".to_owned()) }));
         assert_eq!(
             parsed("bench lifecycle --check --json=f.json"),
             Ok(Command::Bench { name: "lifecycle".to_owned(), json: Some("f.json".into()), check: true })
@@ -216,11 +278,13 @@ mod tests {
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("fix", &["`fix`", "ci, test, tidy, leak-check, bench"]);
+        refused("fix", &["`fix`", "ci, test, tidy, leak-check, loom, shuttle, miri, bench"]);
         refused("bench", &["`bench NAME`"]);
         refused("bench --check lifecycle", &["`bench NAME`"]);
         refused("bench lifecycle pool", &["`bench`", "`pool`"]);
         refused("bench lifecycle --json a --json b", &["once"]);
+        refused("shuttle --seed x", &["--seed", "`x`"]);
+        refused("loom --seed 7", &["`loom`", "--full"]);
         refused("tidy --fix", &["`--fix`", "--bless"]);
         refused("tidy --bless=yes", &["`--bless`", "`yes`"]);
         refused("test lifecycle", &["`test`", "`lifecycle`"]);

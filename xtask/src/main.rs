@@ -1,4 +1,4 @@
-//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `leak-check` and `bench`.
+//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `leak-check`, `loom`, `shuttle`, `miri` and `bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -9,6 +9,8 @@ mod cli;
 mod counts;
 mod examples;
 mod leak_check;
+mod miri;
+mod models;
 mod programs;
 mod roster;
 mod skips;
@@ -21,6 +23,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use crate::cli::Command;
+use crate::models::{Effort, LOOM, SHUTTLE};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,7 +42,10 @@ fn main() -> ExitCode {
         Command::Ci { steps, list } => ci::run(&steps, list),
         Command::Test => test::run(),
         Command::Tidy { bless } => tidy::run(bless),
-        Command::LeakCheck { scenario, list } => leak_check::run(scenario.as_deref(), list),
+        Command::Loom { full } => models::run(&LOOM, Effort { full, seed: None }),
+        Command::Shuttle { full, seed } => models::run(&SHUTTLE, Effort { full, seed: seed.as_deref() }),
+        Command::Miri => miri::run(),
+        Command::LeakCheck(options) => leak_check::run(&options),
         Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {

@@ -8,14 +8,15 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{cargo, roster};
 
-/// Builds every program of the workspace but xtask's and the benches: a scenario or a test may start an application,
-/// which it finds beside itself.
-pub(crate) fn build_all(workspace: &Workspace) -> Result<Vec<(String, PathBuf)>, String> {
+/// What builds every program of the workspace but xtask's and the benches: a scenario or a test may start an
+/// application, which it finds beside itself.
+pub(crate) fn all(workspace: &Workspace) -> Command {
     let mut command = cargo::cargo(&["build", "--workspace", "--exclude", roster::XTASK, "--bins"]);
     if workspace.package(roster::BENCH).is_some() {
         command.args(["--exclude", roster::BENCH]);
     }
-    build(command.current_dir(&workspace.root), "bin")
+    command.current_dir(&workspace.root);
+    command
 }
 
 /// Builds, and gives the names and paths of the programs of one kind that came of it, in the order of their names.

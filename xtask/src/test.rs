@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result<bool, String> {
 
 /// Runs the tests of landfall-tests, which may need more than Rust; the gate starts it after [`run`].
 pub(crate) fn integration(workspace: &Workspace) -> Result<Tally, String> {
-    programs::build_all(workspace)?;
+    programs::build(&mut programs::all(workspace), "bin")?;
     packages(workspace, &["--package", roster::TESTS])
 }
 

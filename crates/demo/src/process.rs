@@ -32,6 +32,7 @@ pub fn run(config: Config) -> ExitCode {
     service("relay")
         .grace(termination.grace)
         .abort_after(termination.abort_after)
+        .hold_for_leak_check()
         .on_report(move |report| print(report, json))
         .run(move |cx| async move {
             let (stack, stop) = (cx.stack().clone(), cx.token());

@@ -2,27 +2,81 @@
 
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 
-use crate::sync::Arc;
+use crate::sync::{Arc, Condvar, Mutex};
 
-struct Unpark(Thread);
+/// Whether the future was woken since it was last polled. Not the thread's own token, which whatever is polled may use
+/// up: a `block_on` inside of this one would sleep through this one's wake.
+#[derive(Default)]
+struct Woken {
+    flag: Mutex<bool>,
+    changed: Condvar,
+}
 
-impl Wake for Unpark {
+impl Wake for Woken {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        *self.flag.lock() = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Woken {
+    fn wait(&self) {
+        let mut flag = self.flag.lock();
+        while !std::mem::take(&mut *flag) {
+            flag = self.changed.wait(flag);
+        }
     }
 }
 
 /// Unlike a runtime's or an executor crate's, it may be called on any thread, inside of another one too.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
     let mut cx = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return output;
         }
-        std::thread::park();
+        woken.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[test]
+    fn one_inside_of_another_does_not_use_up_its_wake() {
+        let mut polls = 0;
+        block_on(poll_fn(|cx| {
+            polls += 1;
+            if polls > 1 {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let mut sender = Some(sender);
+            let mut receiver = pin!(receiver);
+            let mut looks = 0;
+            block_on(poll_fn(|cx| {
+                looks += 1;
+                let polled = receiver.as_mut().poll(cx);
+                // The first wait of the inner one is over at once if it takes the outer one's wake for its own.
+                let waker = cx.waker().clone();
+                if looks == 1 {
+                    waker.wake();
+                } else if let Some(sender) = sender.take() {
+                    sender.send(()).ok();
+                }
+                polled
+            }))
+            .ok();
+            Poll::Pending
+        }));
+        assert_eq!(polls, 2);
     }
 }

@@ -6,17 +6,19 @@
 //! holds one weak reference a thread.
 
 use std::cell::OnceCell;
+// Of std in models too: they are read for reports alone, and would multiply what a model has to explore.
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, Weak};
+use crate::sync::{Arc, Weak};
 
 /// How many entries deep a thread is followed. Entries nest only where a tracked future is polled by a task.
 const DEPTH_MAX: usize = 8;
 
 static THREADS: Mutex<Vec<Weak<ThreadSlot>>> = Mutex::new(Vec::new());
 
-thread_local! {
-    static SLOT: OnceCell<Arc<ThreadSlot>> = const { OnceCell::new() };
+crate::sync::per_thread! {
+    static SLOT: OnceCell<Arc<ThreadSlot>> = OnceCell::new();
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +102,8 @@ pub(crate) fn entries() -> Vec<(u64, u32)> {
 
 /// The stays of all threads in entries of `set`.
 pub(crate) fn stays(set: u64) -> Vec<Stay> {
-    let slots: Vec<_> = THREADS.lock().iter().filter_map(Weak::upgrade).collect();
+    let slots: Vec<_> =
+        THREADS.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
     let mut stays = Vec::new();
     for slot in slots {
         let depth = (slot.depth.load(Ordering::Acquire) as usize).min(DEPTH_MAX);
@@ -122,7 +125,7 @@ fn with_slot(body: impl FnOnce(&ThreadSlot)) {
     let _gone = SLOT.try_with(|cell| {
         body(cell.get_or_init(|| {
             let slot = Arc::new(ThreadSlot::default());
-            let mut threads = THREADS.lock();
+            let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
             threads.retain(|thread| thread.strong_count() > 0);
             threads.push(Arc::downgrade(&slot));
             slot

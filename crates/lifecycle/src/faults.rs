@@ -9,12 +9,74 @@ use std::sync::OnceLock;
 /// A place in the code where something can be made to go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// An abort goes by the place of an entry, whoever has it by now.
+    AbortByPlace,
+    /// Two callers that begin at once both think that they were the first.
+    BeginTwice,
+    /// A task that is aborted alone is woken before it can see that it is.
+    CountAfterWake,
+    /// A termination looks whether anything lives before it closes the gate.
+    EmptyBeforeClose,
     /// A termination closes no gate: work goes on being accepted.
     ForgetClose,
+    /// A handle polled while its task leaves is not woken.
+    ForgetHeldWaker,
+    /// Who stops waiting takes the one with it that came last.
+    ForgetLastWaiter,
+    /// A handle gives its result before the task has left its set.
+    FullAtDelivery,
+    /// A gate is looked at before the lock under which it is passed.
+    GateOutsideLock,
+    /// A connection's socket is kept: a second descriptor of it is never closed.
+    KeepClone,
+    /// A queued closure that has begun stays in its set: they hold each other.
+    KeepJob,
+    /// A termination begins no child set and forgets it: what it owns lives on.
+    LeakChild,
+    /// The thread that keeps the deadlines stays when nothing is left to keep, and nobody joins it.
+    LeaveThread,
+    /// No thread can be made to keep the deadlines. Nothing is left behind: it shows what the crate does then.
+    NoThread,
+    /// Who waits for an end is woken before there is one.
+    NotifyBeforeChange,
+    /// When grace is over, entries leave their set while their futures live on.
+    SkipJoin,
+    /// The clock thread goes to sleep without a look at what came meanwhile.
+    SleepUnlooked,
+    /// A termination does not cancel the token: nobody is asked to finish.
+    SwallowCancel,
+    /// Of all who wait for a change only the first is woken.
+    WakeFirstOnly,
+    /// A waker's panic keeps those behind it from being woken.
+    WakeUncontained,
+    /// A waker is left after it was seen that there is nothing to see yet.
+    WakerAfterCheck,
 }
 
 /// Every fault with the name that arms it.
-const FAULTS: &[(&str, Fault)] = &[("forget-close", Fault::ForgetClose)];
+const FAULTS: &[(&str, Fault)] = &[
+    ("abort-by-place", Fault::AbortByPlace),
+    ("begin-twice", Fault::BeginTwice),
+    ("count-after-wake", Fault::CountAfterWake),
+    ("empty-before-close", Fault::EmptyBeforeClose),
+    ("forget-close", Fault::ForgetClose),
+    ("forget-held-waker", Fault::ForgetHeldWaker),
+    ("forget-last-waiter", Fault::ForgetLastWaiter),
+    ("full-at-delivery", Fault::FullAtDelivery),
+    ("gate-outside-lock", Fault::GateOutsideLock),
+    ("keep-clone", Fault::KeepClone),
+    ("keep-job", Fault::KeepJob),
+    ("leak-child", Fault::LeakChild),
+    ("leave-thread", Fault::LeaveThread),
+    ("no-thread", Fault::NoThread),
+    ("notify-before-change", Fault::NotifyBeforeChange),
+    ("skip-join", Fault::SkipJoin),
+    ("sleep-unlooked", Fault::SleepUnlooked),
+    ("swallow-cancel", Fault::SwallowCancel),
+    ("wake-first-only", Fault::WakeFirstOnly),
+    ("wake-uncontained", Fault::WakeUncontained),
+    ("waker-after-check", Fault::WakerAfterCheck),
+];
 
 /// Whether this fault is armed.
 ///

@@ -27,7 +27,7 @@
 //! - If no thread can be made to keep the deadlines, grace ends at once; the report says so ([`GraceCut`]).
 //! - Fork is not supported, as tokio does not support it after its first use.
 //!
-#![cfg_attr(feature = "service", doc = include_str!("../README.md"))]
+#![cfg_attr(all(feature = "leak-check", feature = "service"), doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -36,6 +36,10 @@ mod current;
 mod ending;
 #[cfg(landfall_faults)]
 mod faults;
+#[cfg(feature = "leak-check")]
+pub mod leak_check;
+#[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+mod model;
 mod panics;
 mod report;
 #[cfg(feature = "service")]

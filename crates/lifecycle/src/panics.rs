@@ -4,26 +4,21 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use tokio::sync::Notify;
-
 /// Runs `body`, and gives the text of its panic if it panicked.
 pub(crate) fn contain<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(body)).map_err(into_message)
 }
 
+/// Logs. The subscriber is a user's code too: its panic must not stop whoever has something to tell half-way.
+pub(crate) fn log(line: impl FnOnce()) {
+    // There is nobody to tell: it is the one who would hear of it.
+    drop(contain(line));
+}
+
 /// Wakes whoever waits; a waker is a user's code.
 pub(crate) fn wake(waker: Waker) {
     if let Err(error) = contain(|| waker.wake()) {
-        tracing::error!(error, "waker panicked");
-    }
-}
-
-/// Wakes all who wait on `notify`.
-///
-/// If one of the wakers panics, tokio may leave out others that waited when it did; they look again at the next change.
-pub(crate) fn wake_all(notify: &Notify) {
-    if let Err(error) = contain(|| notify.notify_waiters()) {
-        tracing::error!(error, "waker panicked");
+        log(|| tracing::error!(error, "waker panicked"));
     }
 }
 

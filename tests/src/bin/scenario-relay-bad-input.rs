@@ -6,7 +6,7 @@ use clap::Parser;
 use landfall_tests::findings::Kind;
 use landfall_tests::scenario::{self, Common};
 use landfall_tests::scenarios::bad_input;
-use landfall_tests::verdict::Twin;
+use landfall_tests::twin::Twin;
 
 /// Gives the relay what it has to refuse
 #[derive(Debug, Parser)]
@@ -17,6 +17,6 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let twins = [Twin { fault: "panicky", finds: Kind::Panicked }];
+    let twins = [Twin::planted("panicky", Kind::Panicked)];
     scenario::run("relay-bad-input", &options.common, &twins, bad_input::run)
 }

@@ -6,7 +6,7 @@ use clap::Parser;
 use landfall_tests::findings::Kind;
 use landfall_tests::scenario::{self, Common};
 use landfall_tests::scenarios::disk_full::{self, Sizes};
-use landfall_tests::verdict::Twin;
+use landfall_tests::twin::Twin;
 
 /// Posts events until the database cannot grow any more
 #[derive(Debug, Parser)]
@@ -19,6 +19,6 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let twins = [Twin { fault: "lossy", finds: Kind::Lost }];
+    let twins = [Twin::planted("lossy", Kind::Lost)];
     scenario::run("relay-disk-full", &options.common, &twins, |setting| disk_full::run(setting, options.sizes))
 }

@@ -6,7 +6,7 @@ use clap::Parser;
 use landfall_tests::findings::Kind;
 use landfall_tests::scenario::{self, Common};
 use landfall_tests::scenarios::signals::{self, Sizes};
-use landfall_tests::verdict::Twin;
+use landfall_tests::twin::Twin;
 
 /// Sends more than one signal to the relay
 #[derive(Debug, Parser)]
@@ -19,6 +19,6 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let twins = [Twin { fault: "deaf", finds: Kind::Late }];
+    let twins = [Twin::planted("deaf", Kind::Late)];
     scenario::run("relay-signals", &options.common, &twins, |setting| signals::run(setting, options.sizes))
 }

@@ -6,7 +6,7 @@ use clap::Parser;
 use landfall_tests::findings::Kind;
 use landfall_tests::scenario::{self, Common};
 use landfall_tests::scenarios::restarts::{self, By, Sizes};
-use landfall_tests::verdict::Twin;
+use landfall_tests::twin::Twin;
 
 /// Posts events while the relay gets SIGTERM at random moments and is started again
 #[derive(Debug, Parser)]
@@ -19,7 +19,12 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let twins = [Twin { fault: "lossy", finds: Kind::Lost }];
+    let twins = [
+        Twin::planted("lossy", Kind::Lost),
+        // Without a name: both ends have said that they are done, so the kernel's tables have it no more.
+        Twin::product("keep-clone", Kind::Socket),
+        Twin::product("leave-thread", Kind::Thread).named("landfall-clock"),
+    ];
     scenario::run("relay-sigterm", &options.common, &twins, |setting| {
         restarts::run(setting, &options.sizes, By::Sigterm)
     })

@@ -6,7 +6,7 @@ use clap::Parser;
 use landfall_tests::findings::Kind;
 use landfall_tests::scenario::{self, Common};
 use landfall_tests::scenarios::busy_service::{self, Sizes};
-use landfall_tests::verdict::Twin;
+use landfall_tests::twin::Twin;
 
 /// Ends a service whose workers are all held by tasks that never yield
 #[derive(Debug, Parser)]
@@ -19,6 +19,6 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let twins = [Twin { fault: "idle", finds: Kind::Unnamed }];
+    let twins = [Twin::planted("idle", Kind::Unnamed)];
     scenario::run("service-busy-workers", &options.common, &twins, |setting| busy_service::run(setting, options.sizes))
 }

@@ -60,7 +60,7 @@ pub fn run(setting: &Setting, sizes: Sizes) -> Result<Outcome, Failure> {
     }
     let slowest = u64::try_from(slowest.as_millis()).unwrap_or(u64::MAX);
     let counts = vec![("services", sizes.services), ("ms the slowest stop", slowest)];
-    Ok(Outcome { findings, counts, skipped: Vec::new() })
+    Ok(Outcome { findings, counts, ..Outcome::default() })
 }
 
 fn signal(process: &Process) -> Instant {

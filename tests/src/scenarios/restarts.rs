@@ -5,15 +5,18 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::findings::{Findings, Kind};
 use crate::load::Load;
+use crate::observed::watch::{SETTLE, Watch};
 use crate::process::{Process, Signal};
 use crate::random::Random;
 use crate::relay::{Program, Relay, Times};
 use crate::scenario::{Failure, Setting};
 use crate::sink::{Conduct, Sink};
 use crate::stop::Stop;
+use crate::twin::Planted;
 use crate::verdict::Outcome;
 use crate::workplace::Workplace;
 
@@ -67,6 +70,8 @@ struct Course<'a> {
     findings: Findings,
     killed_young: u64,
     slowest: Duration,
+    took: Vec<Duration>,
+    report: Option<Value>,
 }
 
 /// Runs it.
@@ -89,6 +94,8 @@ pub fn run(setting: &Setting, sizes: &Sizes, by: By) -> Result<Outcome, Failure>
         findings: Findings::default(),
         killed_young: 0,
         slowest: Duration::ZERO,
+        took: Vec::new(),
+        report: None,
     };
     let clients = usize::try_from(clients).unwrap_or(usize::MAX);
     sink.during(Conduct::Accept, || {
@@ -137,6 +144,19 @@ impl Course<'_> {
         Ok(relay)
     }
 
+    /// The last life that ends in order is counted from outside; a relay of ours that is wrong cannot be held.
+    fn watch(&self) -> Result<Option<Watch>, Failure> {
+        let is_held = self.by == By::Sigterm && self.setting.fault.is_none_or(|it| it.planted == Planted::InProduct);
+        Ok(if is_held { Some(Watch::new(&self.workplace, SETTLE)?) } else { None })
+    }
+
+    fn start_watched(&self, watch: &mut Watch) -> Result<Relay, Failure> {
+        let deadline = self.setting.deadline;
+        let relay = Relay::start_watched(&self.program, &self.workplace, TIMES, OPTIONS, watch, deadline)?;
+        self.load.direct(Some(relay.address));
+        Ok(relay)
+    }
+
     /// A relay that is killed before it listens, perhaps while it frees leases or recovers the file.
     fn kill_young(&mut self) -> Result<(), Failure> {
         let args = self.program.args(&self.workplace.database(), TIMES, OPTIONS);
@@ -149,14 +169,20 @@ impl Course<'_> {
     }
 
     fn stop_in_order(&mut self, relay: &mut Relay) -> Stop {
-        let place = format!("stop after {} events", self.load.accepted());
         let stop = relay.stop(Signal::TERM, TIMES.limit());
+        self.judge_stop(&stop, relay);
+        stop
+    }
+
+    fn judge_stop(&mut self, stop: &Stop, relay: &Relay) {
+        let place = format!("stop after {} events", self.load.accepted());
         self.slowest = self.slowest.max(stop.took);
         self.findings.extend(&place, stop.orderly("report", TIMES.limit()));
         // Clients and sink are quick, so nothing holds it up.
         self.findings.extend(&place, stop.without_waiting(TIMES.grace));
         self.findings.extend(&place, relay.remains(&self.workplace));
-        stop
+        self.took.push(stop.took);
+        self.report = stop.report();
     }
 
     fn wait_for(&self, accepted: u64) -> Result<(), Failure> {
@@ -169,7 +195,11 @@ impl Course<'_> {
 
     /// The last life: until all has arrived. It always ends in order.
     fn last(&mut self, sink: &Sink, events: u64) -> Result<Counted, Failure> {
-        let mut relay = self.start()?;
+        let mut watch = self.watch()?;
+        let mut relay = match &mut watch {
+            Some(watch) => self.start_watched(watch)?,
+            None => self.start()?,
+        };
         self.wait_for(events)?;
         let journal = self.load.journal();
         // A lost event is one that stays away: a relay that holds the rest in memory delivers it well within this.
@@ -186,7 +216,14 @@ impl Course<'_> {
             let text = || format!("{} events were accepted, and their clients not told", account.unseen);
             self.findings.check(account.unseen == 0, Kind::WrongAnswer, text);
         }
-        self.stop_in_order(&mut relay);
+        match &mut watch {
+            Some(watch) => {
+                let stop = relay.stop_watched(Signal::TERM, TIMES.limit(), watch)?;
+                self.findings.append(watch.take_findings());
+                self.judge_stop(&stop, &relay);
+            }
+            None => drop(self.stop_in_order(&mut relay)),
+        }
         let accepted = u64::try_from(journal.len()).unwrap_or(u64::MAX);
         Ok(Counted { accepted, redelivered: account.redelivered, unseen: account.unseen })
     }
@@ -209,6 +246,6 @@ impl Course<'_> {
             By::Sigterm => counts.push(("ms the slowest stop", u64::try_from(self.slowest.as_millis()).unwrap_or(0))),
             By::Sigkill => counts.push(("killed while starting", self.killed_young)),
         }
-        Outcome { findings, counts, skipped: Vec::new() }
+        Outcome { findings, counts, took: self.took, report: self.report, ..Outcome::default() }
     }
 }

@@ -72,7 +72,7 @@ pub fn run(setting: &Setting, sizes: Sizes) -> Result<Outcome, Failure> {
         findings.extend(&format!("burst {burst}"), burst_of_signals(&program, &workplace, &mut random)?);
     }
     let counts = vec![("second signals", 2), ("third signals", 2), ("bursts", sizes.bursts)];
-    Ok(Outcome { findings, counts, skipped })
+    Ok(Outcome { findings, counts, skipped, ..Outcome::default() })
 }
 
 /// A delivery hangs and the grace is long; the second signal ends it.

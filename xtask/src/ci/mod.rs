@@ -33,7 +33,10 @@ pub(crate) fn run(names: &[String], list: bool) -> Result<bool, String> {
         record(&mut tally, step, outcome);
     }
     println!("\n{}", table::render(&["step", "took", "", "detail"], &rows));
-    println!("\nin {}; counted: each test, example and scenario, and each other step as one", shown(began.elapsed()));
+    println!(
+        "\nin {}; counted: each test, example and cell of the leak check, and each other step as one",
+        shown(began.elapsed())
+    );
     Ok(tally.close())
 }
 

@@ -6,7 +6,7 @@ use crate::counts::Counts;
 use crate::skips::{self, Skip};
 use crate::tally::Tally;
 use crate::workspace::{Package, Workspace};
-use crate::{cargo, leak_check, roster, test, tidy};
+use crate::{cargo, leak_check, miri, models, roster, test, tidy};
 
 /// One step of the gate.
 #[derive(Debug)]
@@ -37,7 +37,10 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "msrv", about: "everything compiles with the oldest Rust promised", run: msrv },
     Step { name: "test", about: "`cargo xtask test`, started as the README has it", run: tests },
     Step { name: "integration", about: "the tests of landfall-tests", run: integration },
-    Step { name: "leak-check", about: "the scenario programs", run: leaks },
+    Step { name: "loom", about: "the models of the core under every schedule", run: loom },
+    Step { name: "shuttle", about: "a tree of task sets under random schedules", run: shuttle },
+    Step { name: "miri", about: "the unit tests of the core under miri", run: under_miri },
+    Step { name: "leak-check", about: "the scenario programs, quiet and with each planted fault", run: leaks },
 ];
 
 fn at_root(workspace: &Workspace, arguments: &[&str]) -> Command {
@@ -168,6 +171,21 @@ fn integration(workspace: &Workspace) -> Result<Outcome, String> {
         return Ok(Outcome::Skipped(format!("there is no package {}", roster::TESTS)));
     }
     Ok(Outcome::Counted(test::integration(workspace)?))
+}
+
+fn loom(workspace: &Workspace) -> Result<Outcome, String> {
+    Ok(Outcome::Counted(models::all(workspace, &models::LOOM, models::Effort::default())?))
+}
+
+fn shuttle(workspace: &Workspace) -> Result<Outcome, String> {
+    Ok(Outcome::Counted(models::all(workspace, &models::SHUTTLE, models::Effort::default())?))
+}
+
+fn under_miri(workspace: &Workspace) -> Result<Outcome, String> {
+    Ok(match miri::missing(workspace) {
+        Some(reason) => Outcome::Skipped(reason),
+        None => Outcome::Counted(miri::all(workspace)?),
+    })
 }
 
 fn leaks(workspace: &Workspace) -> Result<Outcome, String> {

@@ -1,20 +1,32 @@
-//! Which scenarios there are, and how long each may take.
+//! Which scenarios there are, how often each is run, and how long that may take.
 
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::roster;
 use crate::workspace::Workspace;
 
-const PREFIX: &str = "scenario-";
+pub(crate) const PREFIX: &str = "scenario-";
 const LIMITS: &str = "scenario-seconds-max";
 const SECONDS_MAX: u64 = 120;
+const ROUNDS: &str = "scenario-rounds";
+const QUIET: Rounds = Rounds { gate: 20, full: 200 };
 
 /// One scenario program.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Scenario {
     pub(crate) program: String,
-    /// Past this it is killed and has failed.
+    /// Past this a run of the gate's size is killed and has failed.
     pub(crate) limit: Duration,
+    pub(crate) rounds: Rounds,
+}
+
+/// How often a scenario runs without a fault: each round must find nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rounds {
+    pub(crate) gate: u64,
+    pub(crate) full: u64,
 }
 
 impl Scenario {
@@ -43,30 +55,39 @@ fn all(workspace: &Workspace) -> Result<Vec<Scenario>, String> {
     let Some(package) = workspace.package(roster::TESTS) else { return Ok(Vec::new()) };
     let programs: Vec<&str> =
         package.targets_of_kind("bin").into_iter().filter(|name| name.starts_with(PREFIX)).collect();
-    let limits = &package.metadata[LIMITS];
-    for (name, _) in limits.as_object().into_iter().flatten() {
-        if !programs.contains(&name.as_str()) {
-            return Err(format!("`{LIMITS}` of {} names `{name}`, which is no scenario", roster::TESTS));
+    let (limits, rounds) = (&package.metadata[LIMITS], &package.metadata[ROUNDS]);
+    for (table, of) in [(LIMITS, limits), (ROUNDS, rounds)] {
+        for (name, _) in of.as_object().into_iter().flatten() {
+            if !programs.contains(&name.as_str()) {
+                return Err(format!("`{table}` of {} names `{name}`, which is no scenario", roster::TESTS));
+            }
         }
     }
-    programs
-        .into_iter()
-        .map(|program| {
-            let seconds = match &limits[program] {
-                serde_json::Value::Null => SECONDS_MAX,
-                value => value
-                    .as_u64()
-                    .filter(|seconds| *seconds > 0)
-                    .ok_or_else(|| format!("`{LIMITS}` of `{program}` is {value}, not a number of seconds"))?,
-            };
-            Ok(Scenario { program: program.to_owned(), limit: Duration::from_secs(seconds) })
-        })
-        .collect()
+    let scenario = |program: &str| {
+        let seconds = match &limits[program] {
+            Value::Null => SECONDS_MAX,
+            value => positive(value)
+                .ok_or_else(|| format!("`{LIMITS}` of `{program}` is {value}, not a number of seconds"))?,
+        };
+        let rounds = match &rounds[program] {
+            Value::Null => QUIET,
+            value => positive(&value["gate"])
+                .zip(positive(&value["full"]))
+                .map(|(gate, full)| Rounds { gate, full })
+                .ok_or_else(|| format!("`{ROUNDS}` of `{program}` is {value}, not {{ gate = N, full = N }}"))?,
+        };
+        Ok(Scenario { program: program.to_owned(), limit: Duration::from_secs(seconds), rounds })
+    };
+    programs.into_iter().map(scenario).collect()
+}
+
+fn positive(value: &Value) -> Option<u64> {
+    value.as_u64().filter(|number| *number > 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -91,6 +112,19 @@ mod tests {
         let all = select(&workspace(&limits), None).expect("they are well described");
         let shown: Vec<(&str, u64)> = all.iter().map(|it| (it.name(), it.limit.as_secs())).collect();
         assert_eq!(shown, [("hang", SECONDS_MAX), ("relay", 300)]);
+        assert!(all.iter().all(|it| it.rounds == QUIET));
+    }
+
+    #[test]
+    fn a_scenario_that_is_not_cheap_states_its_rounds() {
+        let rounds = json!({ ROUNDS: { "scenario-relay": { "gate": 1, "full": 10 } } });
+        let all = select(&workspace(&rounds), Some("relay")).expect("it is well described");
+        assert_eq!(all[0].rounds, Rounds { gate: 1, full: 10 });
+        for wrong in [json!(3), json!({ "gate": 0, "full": 1 }), json!({ "gate": 1 })] {
+            let refusal = select(&workspace(&json!({ ROUNDS: { "scenario-relay": wrong } })), None);
+            let refusal = refusal.expect_err("they are no rounds");
+            assert!(refusal.contains("`scenario-relay`") && refusal.contains("gate = N"), "{refusal}");
+        }
     }
 
     #[test]

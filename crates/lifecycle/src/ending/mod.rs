@@ -1,20 +1,22 @@
 //! The end of one owner: who began it, its instants, its stages and its report.
 
 mod begun;
+#[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+mod models;
 mod owner;
 mod wait;
 
 use std::time::Instant;
 
-use tokio::sync::Notify;
-
 use self::begun::{Begun, Stage};
 pub use self::owner::Owner;
-use crate::panics::{contain, wake_all};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
+use crate::panics::{contain, log};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, Timekeeper, Watched};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, Notify};
 
 /// The cell that holds the end of one owner.
 ///
@@ -128,12 +130,19 @@ impl Ending {
     }
 
     /// Takes over the instants of `how` and tells the owner; false if they change nothing.
-    fn join<O: Owner>(owner: &Arc<O>, how: &Shutdown) -> bool {
+    pub(crate) fn join<O: Owner>(owner: &Arc<O>, how: &Shutdown) -> bool {
         let ending = owner.ending();
+        #[cfg(landfall_faults)]
+        let looks_first = is_armed(Fault::BeginTwice) && !ending.has_begun();
         let is_first = {
             let mut state = ending.state.lock();
             match &mut *state {
                 State::Over(_) => return false,
+                #[cfg(landfall_faults)]
+                State::Begun(_) if looks_first => {
+                    *state = State::Begun(Begun::new(how));
+                    true
+                }
                 State::Open => {
                     *state = State::Begun(Begun::new(how));
                     true
@@ -148,7 +157,7 @@ impl Ending {
         };
         if is_first {
             tell(|| tracing::debug!(owner = %owner.name(), reason = %how.reason(), "termination began"));
-            wake_all(&ending.changed);
+            ending.changed.notify_all();
             tell(|| owner.on_begin(how));
         } else {
             tell(|| owner.on_tighten(how));
@@ -189,6 +198,15 @@ impl Ending {
                     return Some(due);
                 }
                 let next = begun.stage.next()?;
+                #[cfg(landfall_faults)]
+                if next == Stage::Overdue && is_armed(Fault::NotifyBeforeChange) {
+                    drop(state);
+                    ending.changed.notify_all();
+                    if let State::Begun(begun) = &mut *ending.state.lock() {
+                        begun.stage = next;
+                    }
+                    continue;
+                }
                 begun.stage = next;
                 if next == Stage::Overdue {
                     begun.unwatch();
@@ -200,7 +218,7 @@ impl Ending {
                 Stage::Aborting => tell(|| owner.on_grace_over()),
                 Stage::AbortingAll => tell(|| owner.on_abort()),
                 Stage::Overdue => {
-                    wake_all(&ending.changed);
+                    ending.changed.notify_all();
                     ending.log_if_unawaited(owner);
                 }
             }
@@ -211,6 +229,10 @@ impl Ending {
     pub fn finish<O: Owner>(owner: &Arc<O>) {
         let ending = owner.ending();
         let Some(report) = Self::fresh(owner) else { return };
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::NotifyBeforeChange) {
+            ending.changed.notify_all();
+        }
         {
             let mut state = ending.state.lock();
             let State::Begun(begun) = &mut *state else { return };
@@ -219,7 +241,11 @@ impl Ending {
             let timekeepers = begun.timekeepers();
             *state = State::Over(Box::new(Over { report, timekeepers }));
         }
-        wake_all(&ending.changed);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::NotifyBeforeChange) {
+            return;
+        }
+        ending.changed.notify_all();
         ending.log_if_unawaited(owner);
     }
 
@@ -236,24 +262,22 @@ impl Ending {
                 return report;
             }
         }
-        let mut report = Report::new(owner.name().into_owned(), Reason::Requested);
-        owner.fill(&mut report);
-        report
+        filled(owner, Report::new(name_of(owner), Reason::Requested))
     }
 
     /// A report made now; none if nothing has begun.
     fn fresh<O: Owner>(owner: &Arc<O>) -> Option<Report> {
-        let mut report = {
+        let name = name_of(owner);
+        let report = {
             let state = owner.ending().state.lock();
             let State::Begun(begun) = &*state else { return None };
-            let mut report = Report::new(owner.name().into_owned(), begun.reason.clone());
+            let mut report = Report::new(name, begun.reason.clone());
             report.began_after = begun.began_after;
             report.took = begun.now().saturating_duration_since(begun.since);
             report.grace_cut = begun.grace_cut;
             report
         };
-        owner.fill(&mut report);
-        Some(report)
+        Some(filled(owner, report))
     }
 
     fn log_if_unawaited<O: Owner>(&self, owner: &Arc<O>) {
@@ -264,15 +288,28 @@ impl Ending {
         match report.reason {
             // The parent's report has it, or the drop has said it.
             Reason::ParentTerminating | Reason::Dropped => {}
-            _ if report.is_clean() => tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"),
-            _ => tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean"),
+            _ if report.is_clean() => {
+                log(|| tracing::info!(owner = %report.name, %report, "terminated, awaited by nobody"));
+            }
+            _ => log(|| tracing::warn!(owner = %report.name, %report, "terminated, awaited by nobody, and not clean")),
         }
+    }
+}
+
+fn name_of<O: Owner>(owner: &Arc<O>) -> String {
+    contain(|| owner.name().into_owned()).unwrap_or_else(|_| "an owner whose name panicked".to_owned())
+}
+
+fn filled<O: Owner>(owner: &Arc<O>, mut report: Report) -> Report {
+    match contain(|| owner.fill(&mut report)) {
+        Ok(()) => report,
+        Err(message) => report.with_error(format!("panicked while it reported: {message}")),
     }
 }
 
 /// Calls a user's code whose panic must not stop the ending half-way.
 fn tell(hook: impl FnOnce()) {
     if let Err(error) = contain(hook) {
-        tracing::error!(error, "a hook of the owner panicked");
+        log(|| tracing::error!(error, "a hook of the owner panicked"));
     }
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use futures_util::future::select;
 
 use super::begun::Stage;
-use super::{Ending, Owner, State};
+use super::{Ending, Owner, State, tell};
 use crate::report::{GraceCut, Report};
 use crate::shutdown::{Shutdown, Timekeeper};
 use crate::sync::Arc;
@@ -40,7 +40,7 @@ impl Ending {
                 }
                 Stand::Overdue => break Self::report(&owner),
                 Stand::Over => {
-                    owner.settle();
+                    tell(|| owner.settle());
                     break Self::report(&owner);
                 }
             }
@@ -75,13 +75,13 @@ impl Ending {
         loop {
             let changed = owner.ending().changed.notified();
             if owner.ending().is_over() {
-                return owner.settle();
+                return tell(|| owner.settle());
             }
             changed.await;
         }
     }
 
-    fn stand(&self) -> Stand {
+    pub(super) fn stand(&self) -> Stand {
         match &*self.state.lock() {
             State::Over(_) => Stand::Over,
             State::Begun(begun) if begun.stage == Stage::Overdue => Stand::Overdue,
@@ -92,7 +92,7 @@ impl Ending {
 }
 
 /// Where a caller stands.
-enum Stand {
+pub(super) enum Stand {
     Going,
     Clockless,
     Overdue,
@@ -100,7 +100,7 @@ enum Stand {
 }
 
 impl Stand {
-    fn is_reported(&self) -> bool {
+    pub(super) fn is_reported(&self) -> bool {
         matches!(self, Self::Overdue | Self::Over)
     }
 }

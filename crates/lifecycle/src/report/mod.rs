@@ -20,6 +20,8 @@ pub use entry::{Activity, Outcome, Place, Remnant, TaskKind, TaskReport};
 pub use query::{Found, Unclean};
 #[cfg(feature = "service")]
 pub(crate) use text::signal_name;
+#[cfg(feature = "leak-check")]
+pub(crate) use text::{OneLine, Span};
 use totals::Totals;
 
 /// The account of one owner's termination, with the reports of what it owned.

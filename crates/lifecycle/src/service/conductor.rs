@@ -20,6 +20,9 @@ const AFTER_REPORT_MAX: Duration = Duration::from_secs(2);
 /// How long the report as it stands may take to be made and written when the process is about to exit.
 const LAST_WORDS_MAX: Duration = Duration::from_millis(500);
 
+/// How long an observer may hold the service: somewhat longer than a hold point does.
+const HELD_MAX: Duration = Duration::from_secs(70);
+
 /// Counts the signals and says what each one means.
 ///
 /// A termination that began without a signal changes nothing: the first signal asks for an end in good order, which
@@ -123,14 +126,27 @@ pub(super) struct Ending {
 /// The instant at which the main thread stops waiting.
 struct Deadline {
     at: Instant,
+    /// Since when an observer holds the service, if one does: that time does not count.
+    held_since: Option<Instant>,
     /// A tree of its own: the thread that keeps the service's deadlines may be held up by a callback of a component.
     clock: Shutdown,
 }
 
 impl Deadline {
+    fn hold(&mut self) {
+        self.held_since = Some(self.clock.clock_now());
+    }
+
+    fn go_on(&mut self) {
+        if let Some(since) = self.held_since.take() {
+            self.at += self.clock.clock_now() - since;
+        }
+    }
+
     async fn reached(&self) {
-        self.clock.sleep_until(self.at).await;
-        if self.clock.clock_now() < self.at {
+        let at = self.held_since.map_or(self.at, |since| since + HELD_MAX);
+        self.clock.sleep_until(at).await;
+        if self.clock.clock_now() < at {
             // No thread could be made to keep it. Then only the report and the operator can end the wait.
             std::future::pending::<()>().await;
         }
@@ -153,21 +169,19 @@ impl Ending {
         parts: Parts,
         progress: watch::Receiver<Progress>,
     ) -> Self {
-        let deadline = Deadline { at: how.abort() + REPORT_WITHIN, clock: Shutdown::now() };
+        let deadline = Deadline { at: how.abort() + REPORT_WITHIN, held_since: None, clock: Shutdown::now() };
         Self { signals, presses, how, parts, progress, deadline }
     }
 
     /// Waits for the end, or for the operator's patience to end.
-    pub(super) async fn until_over(mut self) -> ExitCode {
+    pub(super) async fn until_over(&mut self) -> ExitCode {
         loop {
             match self.next_event().await {
-                EndEvent::Signal(signal) => match self.presses.next() {
-                    Press::Begin => {}
-                    Press::Force => self.force(),
-                    Press::Exit => self.exit_by(signal),
-                },
+                EndEvent::Signal(signal) => self.heed(signal),
                 EndEvent::Progress(Progress::Terminating) => {}
+                EndEvent::Progress(Progress::Held) => self.deadline.hold(),
                 EndEvent::Progress(Progress::Reported) => {
+                    self.deadline.go_on();
                     self.deadline.at = self.deadline.at.max(self.how.clock_now() + AFTER_REPORT_MAX);
                 }
                 EndEvent::Progress(Progress::Over { is_success: true }) => return ExitCode::SUCCESS,
@@ -195,6 +209,30 @@ impl Ending {
             },
             () = self.deadline.reached() => EndEvent::Overdue,
         }
+    }
+
+    fn heed(&mut self, signal: Signal) {
+        match self.presses.next() {
+            Press::Begin => {}
+            Press::Force => self.force(),
+            Press::Exit => self.exit_by(signal),
+        }
+    }
+
+    /// Acts upon a signal if there is one, after a look at what has come in.
+    pub(super) async fn heed_one(&mut self) {
+        let signal = tokio::select! {
+            // The signal first, though the driver that brings it runs only when this yields.
+            biased;
+            signal = self.signals.recv() => signal,
+            () = tokio::task::yield_now() => return,
+        };
+        self.heed(signal);
+    }
+
+    /// Waits until the thread that keeps the last deadline has gone.
+    pub(super) async fn settle(&self) {
+        self.deadline.clock.timekeeper().settle().await;
     }
 
     fn force(&mut self) {

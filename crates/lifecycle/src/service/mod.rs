@@ -3,6 +3,7 @@
 mod conductor;
 mod cx;
 mod engine;
+mod hold;
 mod notify;
 mod side;
 mod wind_down;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use self::conductor::{Ending, Presses, Running};
 pub use self::cx::ServiceCx;
 use self::engine::Engine;
+use self::hold::Hold;
 use self::notify::Notifier;
 use self::side::{SideThread, say};
 use self::wind_down::{Parts, Progress, WindDown};
@@ -62,6 +64,7 @@ pub fn service(name: impl Into<TaskName>) -> Service {
         runtime: None,
         on_report: Box::new(print),
         notifies_systemd: false,
+        holds_for_leak_check: false,
     }
 }
 
@@ -77,6 +80,7 @@ pub struct Service {
     runtime: Option<Builder>,
     on_report: OnReport,
     notifies_systemd: bool,
+    holds_for_leak_check: bool,
 }
 
 impl Service {
@@ -122,6 +126,28 @@ impl Service {
     #[cfg(feature = "systemd")]
     pub fn notify_systemd(mut self) -> Self {
         self.notifies_systemd = true;
+        self
+    }
+
+    /// Lets an observer count from outside what the service holds: it stops at the three stages of a
+    /// [`HoldPoint`](crate::leak_check::HoldPoint), if the variable `LANDFALL_HOLD` asks for it when the service is run.
+    ///
+    /// | stage   | when                                                                    | on which thread       |
+    /// |---------|-------------------------------------------------------------------------|-----------------------|
+    /// | `began` | the runtime is up, `start` is not called yet                            | the main one          |
+    /// | `ended` | the report is made, the runtime lives, the hook has not been called yet | the one that ends it  |
+    /// | `over`  | the runtime has gone, [`run`](Self::run) is about to return             | the main one          |
+    ///
+    /// Signals are heard meanwhile, and acted upon at `ended` and `over`; the third still exits. The time that an
+    /// observer holds the service, at most a minute a stage, and up to two seconds at `ended` in which tasks of others
+    /// leave the runtime, does not count: what comes after the report gets as long as ever. Without the variable nothing
+    /// is delayed.
+    ///
+    /// In a build with `--cfg tokio_unstable` a held service installs hooks in its runtime, instead of any that the
+    /// builder has.
+    #[cfg(feature = "leak-check")]
+    pub fn hold_for_leak_check(mut self) -> Self {
+        self.holds_for_leak_check = true;
         self
     }
 
@@ -180,13 +206,15 @@ impl Service {
         let main = Builder::new_current_thread().enable_io().build().map_err(SetUpError::Signals)?;
         // Before anything of the user's runs, so that no signal is lost to the default action.
         let signals = main.block_on(async { Signals::new() }).map_err(SetUpError::Signals)?;
-        let builder = self.runtime.unwrap_or_else(|| {
+        let mut builder = self.runtime.unwrap_or_else(|| {
             let mut builder = Builder::new_multi_thread();
             builder.enable_all();
             builder
         });
+        let mut hold = Hold::new(self.holds_for_leak_check, &mut builder);
         let engine = Engine::start(builder).map_err(SetUpError::Runtime)?;
         let runtime = engine.handle().clone();
+        hold.began(&runtime);
         let parts = Parts { start: TaskSet::new("start"), stack: Stack::new(self.name), runtime };
         let (cx, requested) = ServiceCx::new(parts.stack.clone(), parts.start.token());
         // The call is inside of the task too: it may need the runtime's context, and it may panic.
@@ -200,9 +228,9 @@ impl Service {
         notifier.stopping();
         let how = Shutdown::within(self.grace, self.grace.saturating_add(self.abort_after)).because(reason);
         let (progress, progressed) = watch::channel(Progress::Terminating);
-        let ending = Ending::new(running.signals, presses, how.clone(), parts.clone(), progressed);
+        let mut ending = Ending::new(running.signals, presses, how.clone(), parts.clone(), progressed);
         let (start_grace, on_report) = (self.start_grace, self.on_report);
-        let wind_down = WindDown { parts, engine, how, start_grace, on_report, progress };
+        let wind_down = WindDown { parts, engine, how, start_grace, on_report, hold: hold.clone(), progress };
         let side = SideThread::start("landfall-end", move || wind_down.run()).map_err(|wind_down| {
             // No thread to be had: then nobody hears further signals, but the deadlines hold.
             wind_down();
@@ -210,6 +238,12 @@ impl Service {
         let code = main.block_on(ending.until_over());
         if let Ok(side) = side {
             side.join_within(SIDE_END_MAX);
+        }
+        if hold.is_wanted() {
+            // So that no thread is left but those that should not be.
+            drop(notifier);
+            main.block_on(ending.settle());
+            hold.over(|| main.block_on(ending.heed_one()));
         }
         Ok(code)
     }

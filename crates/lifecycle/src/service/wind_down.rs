@@ -9,8 +9,9 @@ use tokio::sync::watch;
 
 use super::OnReport;
 use super::engine::{Engine, Stop};
+use super::hold::Hold;
 use super::side::say;
-use crate::panics::contain;
+use crate::panics::{contain, log};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown};
 use crate::stack::Stack;
@@ -24,13 +25,16 @@ const START_ABORT_MAX: Duration = Duration::from_millis(100);
 
 /// How far the end is.
 ///
-/// | from          | event                         | to         |
-/// |---------------|-------------------------------|------------|
-/// | `Terminating` | the report is made            | `Reported` |
-/// | `Reported`    | hook called and runtime ended | `Over`     |
+/// | from          | event                                      | to         |
+/// |---------------|--------------------------------------------|------------|
+/// | `Terminating` | the report is made                         | `Reported` |
+/// | `Terminating` | it is made, and an observer wants to count | `Held`     |
+/// | `Held`        | the observer lets go                       | `Reported` |
+/// | `Reported`    | hook called and runtime ended              | `Over`     |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     Terminating,
+    Held,
     Reported,
     Over { is_success: bool },
 }
@@ -50,12 +54,13 @@ pub(super) struct WindDown {
     pub(super) how: Shutdown,
     pub(super) start_grace: Duration,
     pub(super) on_report: OnReport,
+    pub(super) hold: Hold,
     pub(super) progress: watch::Sender<Progress>,
 }
 
 impl WindDown {
     pub(super) fn run(self) {
-        let Self { parts, engine, how, start_grace, on_report, progress } = self;
+        let Self { parts, engine, how, start_grace, on_report, hold, progress } = self;
         let has_failed = match how.reason() {
             Reason::Failed(error) => {
                 say(format!("{}: {error}", parts.stack.name()));
@@ -63,12 +68,16 @@ impl WindDown {
             }
             _ => false,
         };
-        tracing::info!(service.name = %parts.stack.name(), reason = %how.reason(), "service terminates");
+        log(|| tracing::info!(service.name = %parts.stack.name(), reason = %how.reason(), "service terminates"));
         // In the runtime's context, since components of others may need it, but not on its threads.
         let report = parts.runtime.block_on(parts.terminate(&how, start_grace));
+        if hold.is_wanted() {
+            progress.send_replace(Progress::Held);
+            hold.ended(&parts, &report);
+        }
         progress.send_replace(Progress::Reported);
         let is_clean = report.is_clean();
-        tracing::info!(service.name = %report.name, elapsed = ?report.took, is_clean, "service terminated");
+        log(|| tracing::info!(service.name = %report.name, elapsed = ?report.took, is_clean, "service terminated"));
         let has_been_told = contain(|| on_report(&report)).is_ok();
         engine.end(if is_clean { Stop::Within(RUNTIME_END_MAX) } else { Stop::AtOnce });
         progress.send_replace(Progress::Over { is_success: is_clean && has_been_told && !has_failed });

@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 use std::net::SocketAddr;
+#[cfg(landfall_faults)]
+use std::os::fd::{AsFd, IntoRawFd};
 use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ use super::info::WithInfo;
 use super::protocol::Protocol;
 use super::slots::Slot;
 use super::{ConnectionInfo, HyperExecutor};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::contain;
 use crate::task_set::WeakTaskSet;
 
@@ -91,6 +95,11 @@ impl Connection {
         B::Error: Into<BoxError>,
     {
         let Self { stream, peer, common } = self;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::KeepClone) {
+            // A number alone closes nothing when it goes.
+            _ = stream.as_fd().try_clone_to_owned().map(IntoRawFd::into_raw_fd);
+        }
         let Connections { requests, token, protocol, place, .. } = &*common;
         let served: Result<(), BoxError> = async {
             stream.set_nodelay(protocol.nodelay())?;

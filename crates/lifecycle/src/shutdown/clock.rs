@@ -15,6 +15,17 @@ pub(super) enum Kind {
     System,
     #[cfg(feature = "test-clock")]
     Tokio(tokio::runtime::Handle),
+    #[cfg(any(landfall_loom, landfall_shuttle))]
+    Model(crate::sync::Arc<ModelClock>),
+}
+
+/// The clock of a model, which stands still until somebody moves it.
+#[cfg(any(landfall_loom, landfall_shuttle))]
+#[derive(Debug)]
+pub(super) struct ModelClock {
+    start: Instant,
+    /// Of std: a look at a clock orders nothing.
+    passed_ms: std::sync::atomic::AtomicU64,
 }
 
 impl Clock {
@@ -37,6 +48,22 @@ impl Clock {
         Self(Kind::Tokio(runtime.clone()))
     }
 
+    /// A clock that only [`Timekeeper::pass`](super::Timekeeper) moves.
+    #[cfg(any(landfall_loom, landfall_shuttle))]
+    pub(crate) fn model() -> Self {
+        let clock = ModelClock { start: Instant::now(), passed_ms: 0.into() };
+        Self(Kind::Model(crate::sync::Arc::new(clock)))
+    }
+
+    /// Moves the clock of a model.
+    #[cfg(any(landfall_loom, landfall_shuttle))]
+    pub(super) fn pass(&self, time: std::time::Duration) {
+        if let Kind::Model(clock) = &self.0 {
+            let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            clock.passed_ms.fetch_add(ms, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+
     /// What this clock shows.
     #[must_use]
     pub fn now(&self) -> Instant {
@@ -47,6 +74,11 @@ impl Clock {
                 // A tokio instant is only right on its own runtime: elsewhere it lacks what was advanced.
                 let _context = runtime.enter();
                 tokio::time::Instant::now().into_std()
+            }
+            #[cfg(any(landfall_loom, landfall_shuttle))]
+            Kind::Model(clock) => {
+                let passed = clock.passed_ms.load(std::sync::atomic::Ordering::SeqCst);
+                clock.start + std::time::Duration::from_millis(passed)
             }
         }
     }

@@ -3,19 +3,18 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::task::{Context, Poll, Waker};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
-use tokio::sync::Notify;
 
 use super::driver;
 use super::level::{Level, PushError, PushErrorKind};
 use crate::ending::{Ending, Owner};
-use crate::panics::{contain, wake_all};
+use crate::panics::{contain, log};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, probe};
-use crate::sync::{Arc, Mutex};
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Arc, Mutex, Notify};
 use crate::task_set::TaskName;
 use crate::terminate::Terminate;
 
@@ -24,7 +23,7 @@ pub(super) struct Core {
     ending: Ending,
     state: Mutex<State>,
     /// The instants of `State::Ending` moved.
-    pub(super) tightened: Notify,
+    pub(super) tightened: tokio::sync::Notify,
     driven: Notify,
     driver: Mutex<Option<JoinHandle<()>>>,
     /// Which component the driver is polling, by level and place.
@@ -75,8 +74,8 @@ impl Core {
             name,
             ending: Ending::new(),
             state: Mutex::new(State::Open(Vec::new())),
-            tightened: Notify::new(),
-            driven: Notify::new(),
+            tightened: tokio::sync::Notify::new(),
+            driven: Notify::default(),
             driver: Mutex::new(None),
             polling: Mutex::new(None),
         }
@@ -152,7 +151,7 @@ impl Core {
             }
             State::Open(_) => false,
         };
-        wake_all(&self.driven);
+        self.driven.notify_all();
         is_all_gone
     }
 
@@ -171,7 +170,7 @@ impl Core {
     pub(super) fn begin_all(components: &[Arc<dyn Terminate>], how: &Shutdown) {
         for component in components {
             if let Err(error) = contain(|| component.begin_terminate(how)) {
-                tracing::error!(owner = name_of(component), error, "begin_terminate panicked");
+                log(|| tracing::error!(owner = name_of(component), error, "begin_terminate panicked"));
             }
         }
     }
@@ -345,7 +344,8 @@ impl Owner for Core {
     }
 
     fn calling_task(&self) -> Option<String> {
-        self.components().iter().find_map(|component| component.calling_task())
+        let asked = |component: &Arc<dyn Terminate>| contain(|| component.calling_task()).ok().flatten();
+        self.components().iter().find_map(asked)
     }
 
     fn settle(&self) {

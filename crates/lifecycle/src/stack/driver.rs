@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
-use std::thread::JoinHandle;
 
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -13,10 +12,11 @@ use tokio::runtime::Handle;
 use super::core::{Core, Turn, panicked, silent};
 use crate::block_on::block_on;
 use crate::ending::Ending;
-use crate::panics::{contain, dispose};
+use crate::panics::{contain, dispose, log};
 use crate::report::Report;
 use crate::shutdown::Shutdown;
 use crate::sync::Arc;
+use crate::sync::thread::{self, JoinHandle};
 use crate::terminate::Terminate;
 
 /// Starts the driver on a thread of its own, so that order is kept while the runtime's workers are busy. On a test
@@ -29,7 +29,7 @@ pub(super) fn start(core: &Arc<Core>, how: &Shutdown) -> Option<JoinHandle<()>> 
     }
     let context = Handle::try_current().ok();
     let driven = Arc::clone(core);
-    let thread = std::thread::Builder::new().name("landfall-stack".into()).spawn({
+    let thread = thread::Builder::new().name("landfall-stack".into()).spawn({
         let context = context.clone();
         move || {
             // Components may need their runtime while they are polled here.
@@ -44,7 +44,7 @@ pub(super) fn start(core: &Arc<Core>, how: &Shutdown) -> Option<JoinHandle<()>> 
             None
         }
         (Err(error), None) => {
-            tracing::warn!(%error, "no thread to end the components in order: they end all at once");
+            log(|| tracing::warn!(%error, "no thread to end the components in order: they end all at once"));
             while let Some(turn) = core.next_turn() {
                 Core::begin_all(&turn.level.components, &turn.how);
             }

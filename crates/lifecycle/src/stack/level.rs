@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::panics::dispose;
 use crate::sync::Arc;
 use crate::terminate::Terminate;
 
@@ -45,6 +46,13 @@ impl Level {
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.components.iter().map(|component| component.name().into_owned()).collect()
+    }
+}
+
+impl Drop for Level {
+    /// One after the other: a second component that panicked in its destructor would end the process.
+    fn drop(&mut self) {
+        self.components.drain(..).for_each(dispose);
     }
 }
 

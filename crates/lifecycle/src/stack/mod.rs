@@ -13,6 +13,7 @@ pub use level::{Level, PushError, PushErrorKind};
 
 use self::core::Core;
 use crate::ending::{Ending, Owner};
+use crate::panics::log;
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::Arc;
@@ -142,7 +143,8 @@ impl Drop for Handle {
         }
         let components = self.0.names();
         if !components.is_empty() {
-            tracing::warn!(owner = %self.0.name(), ?components, "dropped without a termination: aborting all components");
+            let owner = self.0.name();
+            log(|| tracing::warn!(%owner, ?components, "dropped without a termination: aborting all components"));
         }
         Ending::begin(&self.0, &Shutdown::now().because(Reason::Dropped));
     }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::panic::Location;
 use std::task::Waker;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -14,24 +13,26 @@ use super::error::{ChildError, SpawnError};
 use super::history::{History, Left};
 use super::name::TaskName;
 use super::phase::{Phase, aborts_from};
-use super::registry::{Entry, Gone, Registry, TaskId, Ticks};
+use super::registry::{Entry, Gone, Registry, TaskId};
 use super::threads::EndedThreads;
+use super::ticks::{Epoch, Ticks};
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
 use crate::ending::Ending;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::wake;
+use crate::panics::{dispose, log, wake};
 use crate::report::{Activity, Outcome, Place, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
-use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Arc, Mutex, MutexGuard};
 
 pub(crate) struct Core {
     /// Tells this set from all others of the process, for the threads' marks.
     pub(super) id: u64,
     pub(super) name: TaskName,
-    epoch: Instant,
+    epoch: Epoch,
     options: TaskSetOptions,
     pub(super) token: CancellationToken,
     parent: Option<Arc<Core>>,
@@ -39,7 +40,7 @@ pub(crate) struct Core {
     /// A copy of `Inner::phase`, so that a poll needs no lock. Written under the lock only.
     pub(super) phase: AtomicU8,
     /// How many live entries are marked for abort one by one.
-    marked: AtomicU32,
+    pub(super) marked: AtomicU32,
     pub(super) ended_threads: Arc<EndedThreads>,
     pub(super) inner: Mutex<Inner>,
 }
@@ -66,7 +67,8 @@ pub(super) enum Park {
     Abort,
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Of std in models too: it counts through all of them.
+static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 impl Core {
     pub(super) fn new(name: TaskName, options: TaskSetOptions, parent: Option<Arc<Core>>) -> Arc<Self> {
@@ -77,7 +79,7 @@ impl Core {
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
-            epoch: Instant::now(),
+            epoch: Epoch::now(),
             options,
             token,
             parent,
@@ -100,6 +102,11 @@ impl Core {
 
     pub(super) fn id(&self) -> u64 {
         self.id
+    }
+
+    #[cfg(landfall_faults)]
+    pub(super) fn has_parent(&self) -> bool {
+        self.parent.is_some()
     }
 
     pub(super) fn name_text(&self) -> &str {
@@ -133,7 +140,7 @@ impl Core {
     }
 
     pub(super) fn ticks(&self) -> Ticks {
-        Ticks::of(self.epoch.elapsed())
+        self.epoch.elapsed()
     }
 
     fn closed(&self) -> SpawnError {
@@ -153,17 +160,30 @@ impl Core {
             TaskKind::Driver => Phase::Ending,
             _ => Phase::Running,
         };
-        let mut inner = self.inner.lock();
-        let is_closed = inner.phase > gate;
+        let (mut inner, phase) = self.at_gate();
+        let is_closed = phase > gate;
         #[cfg(landfall_faults)]
         let is_closed = is_closed && !is_armed(Fault::ForgetClose);
         if is_closed {
             drop(inner);
             return Err(self.closed());
         }
-        let taken = inner.registry.insert(kind, since, Entry { name, place, waker: None });
+        let taken = inner.registry.insert(kind, since, name, place);
         drop(inner);
         taken.ok_or_else(|| self.closed())
+    }
+
+    /// The phase with the lock under which a gate is passed.
+    #[inline]
+    pub(super) fn at_gate(&self) -> (MutexGuard<'_, Inner>, Phase) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::GateOutsideLock) {
+            let phase = self.phase();
+            return (self.inner.lock(), phase);
+        }
+        let inner = self.inner.lock();
+        let phase = inner.phase;
+        (inner, phase)
     }
 
     /// Takes an entry back that never came to life.
@@ -190,7 +210,7 @@ impl Core {
             self.ended_threads.push(thread);
             inner = self.inner.lock();
         }
-        let Some(Gone { kind, since, is_marked, entry }) = inner.registry.remove(index) else { return };
+        let Some(Gone { kind, since, is_marked, entry, waker }) = inner.registry.remove(index) else { return };
         if is_marked {
             self.marked.fetch_sub(1, Ordering::Relaxed);
         }
@@ -203,6 +223,9 @@ impl Core {
             // What ends the owner is none of its work.
             Left::Completed if kind == TaskKind::Driver => {}
             Left::Completed => inner.history.count_completed(is_draining),
+            // One abort of all must not push out what tells more.
+            Left::Abnormal(Outcome::Aborted)
+                if inner.phase >= Phase::Aborting && inner.history.count_aborted(self.options.outcomes_max) => {}
             Left::Abnormal(outcome) => {
                 let age = since.until(now.unwrap_or(since));
                 panicked = self.record(&mut inner.history, kind, &entry, age, outcome);
@@ -210,8 +233,10 @@ impl Core {
         }
         let is_over = self.conclude(&mut inner);
         drop(inner);
-        // A waker's destructor is a user's code.
-        drop(entry);
+        // A waker's destructor is a user's code, whose panic must not keep the set from its end.
+        if let Some(waker) = waker {
+            dispose(waker);
+        }
         if let Some(task) = panicked {
             self.on_panic(&task);
         }
@@ -237,8 +262,10 @@ impl Core {
 
     fn on_panic(self: &Arc<Self>, task: &TaskReport) {
         let Place { file, line, .. } = task.place;
-        tracing::warn!(owner = %self.name, task.name = %task.name, loc.file = file, loc.line = line,
-            outcome = %task.outcome, "task panicked");
+        log(|| {
+            tracing::warn!(owner = %self.name, task.name = %task.name, loc.file = file, loc.line = line,
+                outcome = %task.outcome, "task panicked");
+        });
         // A termination under way keeps the instants that its callers gave it.
         if self.options.on_panic == PanicPolicy::TerminateSet && !self.ending.has_begun() {
             let text = format!("task {:?} panicked", task.name);
@@ -300,11 +327,16 @@ impl Core {
         if inner.registry.is_marked(index) {
             return Park::Abort;
         }
-        let Some((kind, entry)) = inner.registry.entry_mut(index) else { return Park::Abort };
+        let Some(kind) = inner.registry.get(index).map(|seen| seen.kind) else { return Park::Abort };
         if phase >= aborts_from(kind) {
             return Park::Abort;
         }
-        let before = entry.waker.replace(waker);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::WakerAfterCheck) {
+            drop(inner);
+            inner = self.inner.lock();
+        }
+        let before = inner.registry.leave_waker(index, waker);
         drop(inner);
         drop(before);
         Park::Parked
@@ -316,8 +348,15 @@ impl Core {
         if !inner.registry.mark(id) {
             return false;
         }
+        let waker = inner.registry.take_waker(id.index());
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::CountAfterWake) {
+            drop(inner);
+            waker.map(wake);
+            self.marked.fetch_add(1, Ordering::AcqRel);
+            return true;
+        }
         self.marked.fetch_add(1, Ordering::AcqRel);
-        let waker = inner.registry.entry_mut(id.index()).and_then(|(_, entry)| entry.waker.take());
         drop(inner);
         if let Some(waker) = waker {
             wake(waker);
@@ -331,45 +370,14 @@ impl Core {
         options: TaskSetOptions,
     ) -> Result<Arc<Core>, ChildError> {
         let child = Self::new(name, options, Some(Arc::clone(self)));
-        let mut inner = self.inner.lock();
-        if inner.phase > Phase::Running {
+        let (mut inner, phase) = self.at_gate();
+        if phase > Phase::Running {
             return Err(ChildError::Closed { set: self.name.to_string() });
         }
         if !inner.children.insert(&child) {
             return Err(ChildError::NameTaken { set: self.name.to_string(), name: child.name.to_string() });
         }
         Ok(child)
-    }
-
-    /// Lets a termination find a closure that is about to be queued; false if it has looked already.
-    pub(super) fn add_queued(&self, index: u32, job: Arc<dyn Job>) -> bool {
-        let mut inner = self.inner.lock();
-        if inner.phase >= Phase::Aborting {
-            return false;
-        }
-        inner.queued.insert(index, job);
-        true
-    }
-
-    /// A closure that was taken out of the queue is being dropped now.
-    pub(super) fn note_dropping(&self, index: u32) {
-        self.inner.lock().taken.insert(index, Activity::Dropping);
-    }
-
-    /// A queued closure is about to run; false if it must not.
-    pub(super) fn start_queued(&self, index: u32) -> bool {
-        let mut inner = self.inner.lock();
-        let job = inner.queued.remove(&index);
-        let may_start = inner.phase < Phase::Aborting && !inner.registry.is_marked(index);
-        drop(inner);
-        drop(job);
-        may_start
-    }
-
-    /// Keeps the handle of a thread whose entry lives.
-    pub(super) fn add_thread(&self, index: u32, handle: JoinHandle<()>) {
-        self.inner.lock().threads.insert(index, handle);
-        self.ended_threads.join_gone();
     }
 }
 

@@ -9,7 +9,9 @@ use super::core::{Core, Inner};
 use super::phase::{Phase, aborts_from};
 use crate::current::{self, Stay};
 use crate::ending::{Ending, Owner};
-use crate::panics::{contain, wake};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
+use crate::panics::{contain, log, wake};
 use crate::report::{Activity, Outcome, Report, TaskKind, TaskReport};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::Arc;
@@ -38,13 +40,7 @@ impl Core {
         inner.note_stays(stays, now);
         let mut aborted = Aborted::default();
         if to >= Phase::Aborting {
-            for index in 0..inner.registry.places() {
-                if let Some((kind, entry)) = inner.registry.entry_mut(index)
-                    && aborts_from(kind) <= to
-                {
-                    aborted.wakers.extend(entry.waker.take());
-                }
-            }
+            aborted.wakers = inner.registry.take_wakers(|kind| aborts_from(kind) <= to);
             let queued = std::mem::take(&mut inner.queued);
             inner.taken.extend(queued.keys().map(|index| (*index, Activity::Queued)));
             aborted.jobs.extend(queued.into_values());
@@ -54,12 +50,26 @@ impl Core {
 
     fn abort_from(self: &Arc<Self>, phase: Phase) {
         let Aborted { wakers, jobs } = self.raise(phase);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::SkipJoin) {
+            return self.forget_entries();
+        }
         for waker in wakers {
             wake(waker);
         }
         if !jobs.is_empty() {
             blocking::dispose_elsewhere(self, jobs);
         }
+    }
+
+    #[cfg(landfall_faults)]
+    fn forget_entries(self: &Arc<Self>) {
+        let mut inner = self.inner.lock();
+        let forgotten: Vec<_> = (0..inner.registry.places()).map(|index| inner.registry.remove(index)).collect();
+        let is_over = self.conclude(&mut inner);
+        drop(inner);
+        drop(forgotten);
+        self.finish_if(is_over);
     }
 
     /// The name of a live entry of this set or of a set below it.
@@ -112,12 +122,24 @@ impl Owner for Core {
     }
 
     fn on_begin(self: &Arc<Self>, how: &Shutdown) {
+        #[cfg(landfall_faults)]
+        let was_empty = !is_armed(Fault::EmptyBeforeClose) || {
+            let inner = self.inner.lock();
+            inner.registry.len() == 0 && inner.children.is_empty()
+        };
         drop(self.raise(Phase::Draining));
+        let token = &self.token;
+        #[cfg(landfall_faults)]
+        let token = if is_armed(Fault::SwallowCancel) { &token.child_token() } else { token };
         // It wakes whoever waits for it, and a waker is a user's code.
-        if let Err(error) = contain(|| self.token.cancel()) {
-            tracing::error!(error, "waker panicked");
+        if let Err(error) = contain(|| token.cancel()) {
+            log(|| tracing::error!(error, "waker panicked"));
         }
         self.on_tighten(&self.ending.tightened(how));
+        #[cfg(landfall_faults)]
+        if !was_empty {
+            return;
+        }
         let is_over = self.conclude(&mut self.inner.lock());
         self.finish_if(is_over);
     }
@@ -125,6 +147,11 @@ impl Owner for Core {
     fn on_tighten(self: &Arc<Self>, how: &Shutdown) {
         let how = how.clone().because(Reason::ParentTerminating);
         for child in self.children() {
+            #[cfg(landfall_faults)]
+            if is_armed(Fault::LeakChild) {
+                self.inner.lock().children.remove(&child);
+                continue;
+            }
             Ending::begin(&child, &how);
         }
     }

@@ -39,6 +39,16 @@ impl History {
         }
     }
 
+    /// Counts an entry that was aborted with all others if no more are kept; false if there is room for it.
+    pub(super) fn count_aborted(&mut self, outcomes_max: usize) -> bool {
+        let is_full = self.tasks.len() >= outcomes_max;
+        if is_full {
+            self.counts.add(&Outcome::Aborted);
+            self.omitted += 1;
+        }
+        is_full
+    }
+
     /// Keeps a child's report. While the set runs, only what is worth reading is kept in full, and of that a bounded
     /// number; the rest is added to the counts.
     pub(super) fn adopt(&mut self, child: Report, is_running: bool, outcomes_max: usize) {

@@ -7,14 +7,18 @@ mod end;
 mod error;
 mod history;
 mod live;
+#[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+mod models;
 mod name;
 mod options;
 mod owned;
 mod phase;
+mod queue;
 mod registry;
 mod spawn;
 mod task;
 mod threads;
+mod ticks;
 mod tracked;
 
 use std::borrow::Cow;
@@ -32,8 +36,11 @@ pub use registry::TaskId;
 pub use task::{AbortOnDrop, Task};
 pub use tracked::Tracked;
 
-use self::core::Core;
+pub(crate) use self::core::Core;
+#[cfg(feature = "leak-check")]
+pub(crate) use self::live::Live;
 use crate::ending::{Ending, Owner};
+use crate::panics::log;
 use crate::report::{Place, Report, TaskKind};
 use crate::shutdown::{Reason, Shutdown};
 use crate::sync::{Arc, Weak};
@@ -91,7 +98,7 @@ pub struct TaskInfo {
     pub kind: TaskKind,
     /// Where it was spawned.
     pub place: Place,
-    /// How long ago, in steps of 10 ms.
+    /// How long ago, in steps of 10 ms, give or take one.
     pub age: Duration,
 }
 
@@ -160,11 +167,7 @@ impl TaskSet {
     /// in it or not.
     #[must_use]
     pub fn live(&self) -> Vec<TaskInfo> {
-        let mut live = Vec::new();
-        self.core().for_each_live(|id, kind, entry, age| {
-            live.push(TaskInfo { id, name: entry.name, kind, place: entry.place.into(), age });
-        });
-        live
+        self.core().live()
     }
 
     /// Aborts one entry, as [`Task::abort`] does; false if it has ended or is being aborted already.
@@ -241,10 +244,16 @@ impl Drop for Handle {
         if core.ending().has_begun() {
             return;
         }
+        #[cfg(landfall_faults)]
+        if core.has_parent() && crate::faults::is_armed(crate::faults::Fault::LeakChild) {
+            return;
+        }
         let live = core.names_of_live(NAMES_IN_WARNING_MAX);
         if !live.is_empty() {
-            tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
-                "dropped without a termination: aborting what runs");
+            log(|| {
+                tracing::warn!(owner = core.name_text(), count = core.len_of_tree(), tasks = ?live,
+                    "dropped without a termination: aborting what runs");
+            });
         }
         Ending::begin(core, &Shutdown::now().because(Reason::Dropped));
     }

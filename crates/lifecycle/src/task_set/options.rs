@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 #[non_exhaustive]
 pub struct TaskSetOptions {
     /// How many abnormal ends, and how many reports of ended child sets, are kept in full for the report while the set
-    /// runs; older ones are counted only. Default 64; 0 keeps none.
+    /// runs; older ones are counted only, and so are tasks aborted once grace is over for which no room is left.
+    /// Default 64; 0 keeps none.
     pub outcomes_max: usize,
     /// What a task's panic does besides being recorded. Default [`PanicPolicy::Record`].
     pub on_panic: PanicPolicy,

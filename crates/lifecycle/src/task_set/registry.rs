@@ -1,19 +1,18 @@
-//! The live entries of a set: a slab in chunks, 48 bytes an entry, whatever is running.
+//! The live entries of a set: a slab in chunks, 32 bytes an entry and 16 for the waker of one that waits, whatever is
+//! running.
 
 use std::fmt;
 use std::panic::Location;
 use std::task::Waker;
-use std::time::Duration;
 
 use super::name::TaskName;
+use super::ticks::Ticks;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::report::TaskKind;
 
 /// Entries a chunk. Growing never moves an entry, so it never holds up a spawn for longer than one chunk takes.
 const CHUNK: usize = 64;
-
-/// Ages are counted in steps of 10 ms, so that they fit into half a word: 497 days, then they stand still.
-const TICK: Duration = Duration::from_millis(10);
-const TICKS_PER_SECOND: u64 = 100;
 
 /// Which entry of its set a task is. Never given twice within four million uses of one place in the registry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,8 +26,16 @@ pub struct TaskId {
 pub(super) struct Entry {
     pub(super) name: TaskName,
     pub(super) place: &'static Location<'static>,
-    /// Wakes the entry so that it sees an abort; absent before it was first pending and once it has been used.
-    pub(super) waker: Option<Waker>,
+}
+
+/// Places for entries. Most entries of a busy set never wait: what wakes them is kept apart, so that they touch no
+/// memory for it.
+#[derive(Debug)]
+struct Chunk {
+    slots: Box<[Slot; CHUNK]>,
+    /// Wakes an entry so that it sees an abort; absent before it was first pending and once it has been used. Made
+    /// when the first entry of the chunk waits.
+    wakers: Option<Box<[Option<Waker>; CHUNK]>>,
 }
 
 #[derive(Debug)]
@@ -42,23 +49,6 @@ struct Slot {
 enum Body {
     Vacant { next: Option<u32> },
     Taken(Entry),
-}
-
-/// Time since the set was made.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ticks(u32);
-
-impl Ticks {
-    pub(super) fn of(elapsed: Duration) -> Self {
-        // Not `as_millis`: its 128-bit division takes longer than all the rest of a spawn's bookkeeping.
-        let ticks = elapsed.as_secs().saturating_mul(TICKS_PER_SECOND) + u64::from(elapsed.subsec_millis()) / 10;
-        Self(u32::try_from(ticks).unwrap_or(u32::MAX))
-    }
-
-    /// The time from `self` to `later`.
-    pub(super) fn until(self, later: Self) -> Duration {
-        TICK * later.0.saturating_sub(self.0)
-    }
 }
 
 /// Generation, kind and abort mark in one word.
@@ -120,11 +110,12 @@ pub(super) struct Gone {
     pub(super) since: Ticks,
     pub(super) is_marked: bool,
     pub(super) entry: Entry,
+    pub(super) waker: Option<Waker>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    chunks: Vec<Box<[Slot]>>,
+    chunks: Vec<Chunk>,
     vacant: Option<u32>,
     len: usize,
 }
@@ -140,7 +131,14 @@ impl Registry {
     }
 
     /// Takes a place; none when all four thousand million are taken.
-    pub(super) fn insert(&mut self, kind: TaskKind, since: Ticks, entry: Entry) -> Option<TaskId> {
+    #[inline]
+    pub(super) fn insert(
+        &mut self,
+        kind: TaskKind,
+        since: Ticks,
+        name: TaskName,
+        place: &'static Location<'static>,
+    ) -> Option<TaskId> {
         if self.vacant.is_none() {
             self.grow()?;
         }
@@ -149,7 +147,7 @@ impl Registry {
         let Body::Vacant { next } = slot.body else { return None };
         slot.since = since;
         slot.tag = slot.tag.reused(kind);
-        slot.body = Body::Taken(entry);
+        slot.body = Body::Taken(Entry { name, place });
         let generation = slot.tag.generation();
         self.vacant = next;
         self.len += 1;
@@ -158,12 +156,14 @@ impl Registry {
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Gone> {
         let next = self.vacant;
-        let slot = self.slot_mut(index)?;
+        let (chunk, at) = self.chunk_mut(index)?;
+        let slot = &mut chunk.slots[at];
         if matches!(slot.body, Body::Vacant { .. }) {
             return None;
         }
         let Body::Taken(entry) = std::mem::replace(&mut slot.body, Body::Vacant { next }) else { return None };
-        let gone = Gone { kind: slot.tag.kind(), since: slot.since, is_marked: slot.tag.is_marked(), entry };
+        let waker = chunk.wakers.as_mut().and_then(|wakers| wakers[at].take());
+        let gone = Gone { kind: slot.tag.kind(), since: slot.since, is_marked: slot.tag.is_marked(), entry, waker };
         self.vacant = Some(index);
         self.len -= 1;
         Some(gone)
@@ -176,17 +176,36 @@ impl Registry {
         Some(Seen { id, kind: slot.tag.kind(), since: slot.since, entry })
     }
 
-    pub(super) fn entry_mut(&mut self, index: u32) -> Option<(TaskKind, &mut Entry)> {
-        let slot = self.slot_mut(index)?;
-        let kind = slot.tag.kind();
-        let Body::Taken(entry) = &mut slot.body else { return None };
-        Some((kind, entry))
+    /// Leaves what wakes a live entry, and gives what was left before.
+    pub(super) fn leave_waker(&mut self, index: u32, waker: Waker) -> Option<Waker> {
+        let (chunk, at) = self.chunk_mut(index)?;
+        let wakers = chunk.wakers.get_or_insert_with(|| Box::new([const { None }; CHUNK]));
+        wakers[at].replace(waker)
+    }
+
+    pub(super) fn take_waker(&mut self, index: u32) -> Option<Waker> {
+        let (chunk, at) = self.chunk_mut(index)?;
+        chunk.wakers.as_mut()?[at].take()
+    }
+
+    /// Takes what wakes the entries of these kinds.
+    pub(super) fn take_wakers(&mut self, of: impl Fn(TaskKind) -> bool) -> Vec<Waker> {
+        let mut taken = Vec::with_capacity(self.len);
+        for chunk in &mut self.chunks {
+            let Some(wakers) = &mut chunk.wakers else { continue };
+            let left =
+                wakers.iter_mut().zip(&*chunk.slots).filter(|(waker, slot)| waker.is_some() && of(slot.tag.kind()));
+            taken.extend(left.filter_map(|(waker, _)| waker.take()));
+        }
+        taken
     }
 
     /// Marks a live entry for abort; false if it has left or is marked already.
     pub(super) fn mark(&mut self, id: TaskId) -> bool {
         let Some(slot) = self.slot_mut(id.index) else { return false };
         let is_live = matches!(slot.body, Body::Taken(_)) && slot.tag.generation() == id.generation;
+        #[cfg(landfall_faults)]
+        let is_live = is_live || is_armed(Fault::AbortByPlace) && matches!(slot.body, Body::Taken(_));
         let is_news = is_live && !slot.tag.is_marked();
         if is_news {
             slot.tag.0 |= Tag::MARKED;
@@ -204,14 +223,20 @@ impl Registry {
 
     fn slot(&self, index: u32) -> Option<&Slot> {
         let index = index as usize;
-        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+        Some(&self.chunks.get(index / CHUNK)?.slots[index % CHUNK])
     }
 
     fn slot_mut(&mut self, index: u32) -> Option<&mut Slot> {
-        let index = index as usize;
-        self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
+        let (chunk, at) = self.chunk_mut(index)?;
+        Some(&mut chunk.slots[at])
     }
 
+    fn chunk_mut(&mut self, index: u32) -> Option<(&mut Chunk, usize)> {
+        let index = index as usize;
+        Some((self.chunks.get_mut(index / CHUNK)?, index % CHUNK))
+    }
+
+    #[cold]
     fn grow(&mut self) -> Option<()> {
         let first = u32::try_from(self.chunks.len() * CHUNK).ok()?;
         let last = first.checked_add(CHUNK as u32 - 1)?;
@@ -220,7 +245,8 @@ impl Registry {
             tag: Tag::default(),
             body: Body::Vacant { next: (index < last).then_some(index + 1) },
         });
-        self.chunks.push(slots.collect());
+        let slots = slots.collect::<Vec<_>>().try_into().ok()?;
+        self.chunks.push(Chunk { slots, wakers: None });
         self.vacant = Some(first);
         Some(())
     }
@@ -248,21 +274,22 @@ impl fmt::Debug for TaskId {
 mod tests {
     use super::*;
 
-    fn entry(name: &'static str) -> Entry {
-        Entry { name: name.into(), place: Location::caller(), waker: None }
+    fn insert(registry: &mut Registry, kind: TaskKind, name: &'static str) -> TaskId {
+        registry.insert(kind, Ticks(0), name.into(), Location::caller()).unwrap()
     }
 
     #[test]
-    fn an_entry_takes_48_bytes() {
-        assert_eq!(size_of::<Slot>(), 48);
+    fn an_entry_takes_32_bytes_and_one_that_waits_48() {
+        assert_eq!(size_of::<Slot>(), 32);
+        assert_eq!(size_of::<Option<Waker>>(), 16);
     }
 
     #[test]
     fn a_reused_place_has_another_id() {
         let mut registry = Registry::default();
-        let first = registry.insert(TaskKind::Task, Ticks(0), entry("first")).unwrap();
+        let first = insert(&mut registry, TaskKind::Task, "first");
         assert_eq!(registry.remove(first.index).unwrap().entry.name.as_str(), "first");
-        let second = registry.insert(TaskKind::Blocking, Ticks(3), entry("second")).unwrap();
+        let second = insert(&mut registry, TaskKind::Blocking, "second");
         assert_eq!(first.index, second.index);
         assert_ne!(first, second);
         assert!(!registry.mark(first), "the old id must not reach the new entry");
@@ -275,8 +302,7 @@ mod tests {
     fn places_are_reused_before_it_grows() {
         let mut registry = Registry::default();
         for _ in 0..10 {
-            let ids: Vec<_> =
-                (0..100).map(|_| registry.insert(TaskKind::Task, Ticks(0), entry("t")).unwrap()).collect();
+            let ids: Vec<_> = (0..100).map(|_| insert(&mut registry, TaskKind::Task, "t")).collect();
             assert_eq!(registry.len(), 100);
             assert_eq!(registry.iter().count(), 100);
             for id in ids {

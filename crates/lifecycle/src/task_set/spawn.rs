@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tracing::instrument::{Instrument, Instrumented};
+use tracing::level_filters::LevelFilter;
 
 use super::core::Core;
 use super::error::SpawnError;
@@ -37,6 +38,7 @@ impl TaskSet {
     /// As [`spawn`](Self::spawn), for a place further up than the caller: what started a server says more than the
     /// line of this crate that accepts its connections.
     #[cfg(feature = "serving")]
+    #[track_caller]
     pub(crate) fn spawn_at<F>(
         &self,
         place: &'static Location<'static>,
@@ -177,6 +179,7 @@ impl TaskSet {
     }
 }
 
+#[track_caller]
 fn start_detached<F>(
     core: &Arc<Core>,
     kind: TaskKind,
@@ -199,16 +202,24 @@ where
 
 /// Wraps a future only if there is a span to keep, so that a task without one does not pay for it.
 fn in_span<F>(future: F) -> Result<Instrumented<F>, F> {
+    // There is no span where nothing is subscribed, and to learn that costs one load instead of a look-up.
+    if LevelFilter::current() == LevelFilter::OFF {
+        return Err(future);
+    }
     let span = tracing::Span::current();
     if span.is_none() { Err(future) } else { Ok(future.instrument(span)) }
 }
 
+/// Tells tokio's own instruments of the user's line and not of this one, as all that leads here does.
+#[track_caller]
 #[expect(clippy::disallowed_methods, reason = "this is how the set starts a task it owns")]
 fn start<F, S>(runtime: &Handle, task: Owned<F, S>)
 where
     F: Future + Send + 'static,
     S: Sink<F::Output> + Send + 'static,
 {
+    #[cfg(all(feature = "leak-check", tokio_unstable))]
+    let _own = crate::leak_check::own();
     // The entry is what is joined. On a runtime that has gone the wrapper is dropped in here, with no lock held.
     drop(runtime.spawn(task));
 }
@@ -230,6 +241,7 @@ impl<'a> Entered<'a> {
         Ok(Self { core, id: core.enter(kind, name, place)?, kind })
     }
 
+    #[track_caller]
     fn start<F>(self, future: F, runtime: &Handle) -> Task<F::Output>
     where
         F: Future + Send + 'static,
@@ -244,6 +256,7 @@ impl<'a> Entered<'a> {
         Task::new(self.id, Arc::clone(self.core), cell)
     }
 
+    #[track_caller]
     #[expect(clippy::disallowed_methods, reason = "this is how the set starts a local task it owns")]
     fn start_local<F>(self, future: F, local: &LocalSet) -> Task<F::Output>
     where

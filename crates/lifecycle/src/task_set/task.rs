@@ -8,6 +8,8 @@ use super::core::Core;
 use super::error::TaskError;
 use super::history::Left;
 use super::registry::TaskId;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, wake};
 use crate::report::Outcome;
 use crate::sync::{Arc, Mutex};
@@ -78,6 +80,13 @@ impl<T> Sink<T> for Arc<OutputCell<T>> {
     fn deliver(&self, result: Result<T, TaskError>) -> Result<(), Result<T, TaskError>> {
         let mut cell = self.0.lock();
         match std::mem::replace(&mut *cell, Cell::Closed) {
+            #[cfg(landfall_faults)]
+            Cell::Waiting(waker) if is_armed(Fault::FullAtDelivery) => {
+                *cell = Cell::Full(result);
+                drop(cell);
+                waker.map(wake);
+                Ok(())
+            }
             Cell::Waiting(waker) => {
                 *cell = Cell::Held(result, waker);
                 Ok(())
@@ -87,6 +96,10 @@ impl<T> Sink<T> for Arc<OutputCell<T>> {
     }
 
     fn release(&self) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::FullAtDelivery) {
+            return;
+        }
         let mut cell = self.0.lock();
         let before = std::mem::replace(&mut *cell, Cell::Closed);
         if let Cell::Held(result, waker) = before {
@@ -152,6 +165,8 @@ impl<T> Future for Task<T> {
             Cell::Full(result) => return Poll::Ready(result),
             Cell::Closed => return Poll::Pending,
             Cell::Waiting(before) => (Cell::Waiting(Some(waker)), before),
+            #[cfg(landfall_faults)]
+            Cell::Held(result, before) if is_armed(Fault::ForgetHeldWaker) => (Cell::Held(result, before), Some(waker)),
             Cell::Held(result, before) => (Cell::Held(result, Some(waker)), before),
         };
         *cell = now;

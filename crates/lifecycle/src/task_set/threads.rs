@@ -1,8 +1,7 @@
 //! Threads whose work is done and that are still to be joined.
 
-use std::thread::JoinHandle;
-
-use crate::sync::Mutex;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Mutex, is_finished};
 
 /// One list for a set and all sets below it, so that whoever waits for one of them joins what its work left.
 #[derive(Debug, Default)]
@@ -17,7 +16,7 @@ impl EndedThreads {
     /// Joins those that are gone already, so that a set which makes many threads keeps few handles.
     pub(super) fn join_gone(&self) {
         let mut threads = self.0.lock();
-        for thread in threads.extract_if(.., |thread| thread.is_finished()) {
+        for thread in threads.extract_if(.., |thread| is_finished(thread)) {
             join(thread);
         }
     }
@@ -25,7 +24,7 @@ impl EndedThreads {
     /// Joins all. Under the lock, so that a second caller returns no earlier than the first.
     pub(super) fn join_all(&self) {
         // A thread that ends others while it ends, in a waker, cannot wait for itself.
-        let own = std::thread::current().id();
+        let own = thread::current().id();
         for thread in self.0.lock().extract_if(.., |thread| thread.thread().id() != own) {
             join(thread);
         }

@@ -186,3 +186,50 @@ fn the_report_of_a_running_set_has_no_stragglers() {
 async fn hold<T>(_held: T) {
     std::future::pending::<()>().await;
 }
+
+/// It is not deaf: it is woken, and goes on.
+#[test]
+fn a_task_that_swallows_its_cancellation_for_ever_is_aborted_when_grace_ends() {
+    on_both(|| async {
+        let (tasks, alive, how) = (TaskSet::new("set"), Alive::default(), long());
+        let (swallowed, swallows) = oneshot::channel();
+        let (stop, guard) = (tasks.token(), alive.guard());
+        let swallowing = async move {
+            let _guard = guard;
+            let mut swallowed = Some(swallowed);
+            loop {
+                stop.cancelled().await;
+                swallowed.take().map(|swallowed| swallowed.send(()));
+                tokio::task::yield_now().await;
+            }
+        };
+        tasks.spawn("swallows", swallowing).unwrap();
+        tasks.begin_terminate(&how);
+        swallows.await.unwrap();
+        assert_eq!((tasks.phase(), alive.count()), (Phase::Draining, 1));
+        how.force();
+        let report = tasks.terminate(&how).await.unwrap();
+        assert_clean(&report);
+        assert_eq!((report.counts.aborted, alive.count()), (1, 0));
+    });
+}
+
+#[test]
+fn ten_thousand_pending_tasks_drain_and_none_is_aborted() {
+    on_both(|| async {
+        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+        for _ in 0..10_000 {
+            let (stop, guard) = (tasks.token(), alive.guard());
+            let drains = async move {
+                let _guard = guard;
+                stop.cancelled().await;
+                tokio::task::yield_now().await;
+            };
+            tasks.spawn("drains", drains).unwrap();
+        }
+        let report = tasks.terminate(&long()).await.unwrap();
+        assert_clean(&report);
+        assert_eq!(alive.count(), 0);
+        assert_eq!((report.counts.drained, report.tasks.len()), (10_000, 0), "{report}");
+    });
+}

@@ -10,6 +10,7 @@ async fn hold(_guard: Guard) {
     std::future::pending::<()>().await;
 }
 
+/// Case 25: the last clone is dropped without a termination.
 #[test]
 fn the_drop_of_the_last_handle_aborts_with_one_warning_that_names_the_tasks() {
     log::capture();
@@ -44,6 +45,7 @@ fn the_drop_of_an_idle_set_is_silent() {
     });
 }
 
+/// Case 25: that drop waits for nothing.
 #[test]
 fn the_drop_does_not_wait_for_busy_work() {
     let _watched = Watchdog::new();
@@ -90,6 +92,7 @@ fn begin_then_drop_keeps_the_grace() {
     });
 }
 
+/// Case 26: what a task of its own set should hold.
 #[test]
 fn a_weak_handle_keeps_nothing_alive() {
     on_both(|| async {
@@ -208,4 +211,35 @@ fn a_dropped_set_counts_what_lives_in_child_sets_too() {
     assert!(warnings[0].contains("count=1") && warnings[0].contains("grandchild"), "{warnings:?}");
     until_blocking(|| child.phase() == Phase::Terminated);
     assert_eq!(child.report().reason, Reason::ParentTerminating);
+}
+
+/// Case 26: a task gets a weak handle, because a clone of its own set keeps both alive.
+#[test]
+fn a_task_that_holds_a_clone_of_its_set_keeps_it_and_one_with_a_weak_handle_does_not() {
+    on_both(|| async {
+        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+        let (own, weak, guard) = (tasks.clone(), tasks.downgrade(), alive.guard());
+        let cycle = async move {
+            let _held = (guard, own);
+            std::future::pending::<()>().await;
+        };
+        tasks.spawn("holds its set", cycle).unwrap();
+        drop(tasks);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let tasks = weak.upgrade().unwrap();
+        assert_eq!((tasks.phase(), tasks.len(), alive.count()), (Phase::Running, 1, 1));
+        assert_eq!(tasks.terminate(&no_grace()).await.unwrap().counts.aborted, 1);
+
+        let (tasks, guard) = (TaskSet::new("set"), alive.guard());
+        let weak = tasks.downgrade();
+        let no_cycle = async move {
+            let _held = (guard, weak);
+            std::future::pending::<()>().await;
+        };
+        tasks.spawn("knows its set", no_cycle).unwrap();
+        drop(tasks);
+        until(|| alive.count() == 0).await;
+    });
 }

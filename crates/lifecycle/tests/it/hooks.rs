@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::{Ending, Owner, Phase, Reason, Report, SelfJoin, Shutdown, Stack, TaskSet, Terminate};
 
-use crate::harness::{assert_clean, long, on_both};
+use crate::harness::{Alive, assert_clean, long, no_grace, on_both, until};
 
 struct PanickingWaker;
 
@@ -139,5 +139,97 @@ fn a_component_all_of_whose_calls_panic_ends_up_in_the_report() {
         assert!(report.children[0].error.as_deref().unwrap().contains("planned in terminate"), "{report}");
         assert!(report.children[1].is_clean(), "{report}");
         assert_eq!(report.reason, Reason::Requested);
+    });
+}
+
+/// An owner whose report cannot be made.
+#[derive(Default)]
+struct Unreported(Ending);
+
+impl Owner for Unreported {
+    fn name(&self) -> Cow<'_, str> {
+        "unreported".into()
+    }
+    fn ending(&self) -> &Ending {
+        &self.0
+    }
+    fn on_begin(self: &Arc<Self>, _: &Shutdown) {
+        Ending::finish(self);
+    }
+    fn on_tighten(self: &Arc<Self>, _: &Shutdown) {}
+    fn on_grace_over(self: &Arc<Self>) {}
+    fn on_abort(self: &Arc<Self>) {}
+    fn fill(&self, _: &mut Report) {
+        panic!("planned in fill");
+    }
+    fn calling_task(&self) -> Option<String> {
+        None
+    }
+}
+
+#[test]
+fn an_owner_that_panics_when_it_reports_ends_with_an_error() {
+    on_both(|| async {
+        let owner = Arc::new(Unreported::default());
+        let report = Ending::terminate(Arc::clone(&owner), long()).await.unwrap();
+        assert_eq!(report.error.as_deref(), Some("panicked while it reported: planned in fill"));
+        assert!(!report.is_clean());
+        Ending::ended(owner).await;
+    });
+}
+
+/// A component that ends, and panics where it is asked who calls and where it is dropped.
+struct PanicsAside(TaskSet);
+
+impl Terminate for PanicsAside {
+    fn name(&self) -> Cow<'_, str> {
+        self.0.name().into()
+    }
+    fn begin_terminate(&self, how: &Shutdown) {
+        self.0.begin_terminate(how);
+    }
+    fn terminate<'a>(&'a self, how: &'a Shutdown) -> BoxFuture<'a, Result<Report, SelfJoin>> {
+        self.0.terminate(how)
+    }
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        self.0.ended()
+    }
+    fn calling_task(&self) -> Option<String> {
+        panic!("planned in calling_task");
+    }
+}
+
+impl Drop for PanicsAside {
+    fn drop(&mut self) {
+        panic!("planned in drop of a component");
+    }
+}
+
+#[test]
+fn a_component_that_panics_where_it_is_asked_who_calls_and_where_it_is_dropped_ends() {
+    on_both(|| async {
+        let (stack, alive) = (Stack::new("stack"), Alive::default());
+        for name in ["lower", "upper"] {
+            let (tasks, guard) = (TaskSet::new(name), alive.guard());
+            tasks.spawn("deaf", async move { (std::future::pending::<()>().await, guard).1 }).unwrap();
+            stack.push(PanicsAside(tasks)).unwrap();
+        }
+        let report = stack.terminate(&no_grace()).await.unwrap();
+        assert_clean(&report);
+        assert_eq!(alive.count(), 0);
+    });
+}
+
+#[test]
+fn a_dropped_stack_whose_components_panic_when_they_are_dropped_aborts_them_all() {
+    on_both(|| async {
+        let (stack, alive) = (Stack::new("stack"), Alive::default());
+        for name in ["lower", "upper"] {
+            let (tasks, guard) = (TaskSet::new(name), alive.guard());
+            tasks.spawn("deaf", async move { (std::future::pending::<()>().await, guard).1 }).unwrap();
+            stack.push(PanicsAside(tasks)).unwrap();
+        }
+        drop(stack);
+        until(|| alive.count() == 0).await;
     });
 }

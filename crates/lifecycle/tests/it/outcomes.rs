@@ -8,10 +8,11 @@ async fn hold(_guard: Guard) {
     std::future::pending::<()>().await;
 }
 
+/// Case 6: as in the races, and the handle is told.
 #[test]
 fn an_abort_before_the_first_poll_drops_the_captures() {
     on_both(|| async {
-        for _ in 0..2_000 {
+        for _ in 0..500 {
             let (tasks, alive) = (TaskSet::new("set"), Alive::default());
             let guard = alive.guard();
             tasks.spawn("young", hold(guard)).unwrap();
@@ -90,6 +91,24 @@ fn history_is_bounded_and_the_rest_is_counted() {
             assert_eq!(names, ["panics-7", "panics-8", "panics-9"][3 - outcomes_max..]);
             assert_eq!(report.tasks_omitted, 10 - outcomes_max as u64);
         }
+    });
+}
+
+#[test]
+fn the_abort_of_all_does_not_push_out_what_went_wrong_before() {
+    on_both(|| async {
+        let mut options = TaskSetOptions::default();
+        options.outcomes_max = 3;
+        let tasks = TaskSet::with_options("set", options);
+        tasks.spawn("panics", async { panic!("planned") }).unwrap();
+        until(|| tasks.is_empty()).await;
+        for _ in 0..10 {
+            tasks.spawn("deaf", std::future::pending::<()>()).unwrap();
+        }
+        let report = tasks.terminate(&no_grace()).await.unwrap();
+        let names: Vec<_> = report.tasks.iter().map(|task| &*task.name).collect();
+        assert_eq!(names, ["panics", "deaf", "deaf"]);
+        assert_eq!((report.counts.aborted, report.tasks_omitted), (10, 8));
     });
 }
 

@@ -54,6 +54,7 @@ fn a_panic_without_a_text_is_an_outcome() {
     });
 }
 
+/// Case 4: a payload whose destructor panics, with a payload that does so again.
 #[test]
 fn a_payload_that_panics_in_its_destructor_is_survived() {
     struct Payload;
@@ -70,6 +71,7 @@ fn a_payload_that_panics_in_its_destructor_is_survived() {
     });
 }
 
+/// Case 3: a destructor that panics on abort; the others are joined all the same.
 #[test]
 fn a_destructor_that_panics_on_abort_is_an_outcome() {
     on_both(|| async {
@@ -112,6 +114,7 @@ impl Drop for ReadyThenPanics {
     }
 }
 
+/// Case 5: a future that is ready, and panics in its destructor.
 #[test]
 fn the_output_of_a_future_whose_destructor_panics_is_dropped_once() {
     on_both(|| async {
@@ -135,6 +138,7 @@ fn an_unwanted_output_that_panics_in_its_destructor_is_an_outcome() {
     });
 }
 
+/// Case 1: an output that nobody takes, with a slow destructor.
 #[test]
 fn a_slow_destructor_of_an_unwanted_output_is_waited_for() {
     let _watched = Watchdog::new();
@@ -146,6 +150,7 @@ fn a_slow_destructor_of_an_unwanted_output_is_waited_for() {
     });
 }
 
+/// Case 2: a panic with a payload whose destructor is slow.
 #[test]
 fn a_slow_destructor_of_a_panic_payload_is_waited_for() {
     let _watched = Watchdog::new();
@@ -192,24 +197,6 @@ async fn check_waits_for(tasks: &TaskSet, hold: &Hold) {
     assert_eq!(hold.left(), 1);
     assert_clean(&report);
     assert_clean(&helper.terminate(&long()).await.unwrap());
-}
-
-#[test]
-fn destructors_of_outputs_are_over_in_every_round() {
-    on_both(|| async {
-        for _ in 0..300 {
-            let (tasks, alive) = (TaskSet::new("set"), Alive::default());
-            for _ in 0..4 {
-                let guard = alive.guard();
-                tasks.spawn("output", async move { guard }).unwrap();
-                let guard = alive.guard();
-                drop(tasks.spawn_blocking("output", move |_| guard).unwrap());
-            }
-            let report = tasks.terminate(&long()).await.unwrap();
-            assert_eq!(alive.count(), 0);
-            assert_clean(&report);
-        }
-    });
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn check_busy(report: &Report, line: u32) {
     assert!(report.to_string().contains(&format!("{}:{line}", file!())), "{report}");
 }
 
+/// Case 10: polls that never yield; a later call is clean.
 #[test]
 fn both_workers_busy_terminate_blocking_is_on_time_and_names_them() {
     let _watched = Watchdog::new();
@@ -60,6 +61,7 @@ fn both_workers_busy_terminate_blocking_is_on_time_and_names_them() {
     assert_clean(&tasks.terminate_blocking(&how).unwrap());
 }
 
+/// Case 10: as above, awaited.
 #[test]
 fn both_workers_busy_terminate_in_block_on_is_on_time_and_names_them() {
     let _watched = Watchdog::new();
@@ -94,6 +96,7 @@ fn both_workers_busy_a_stack_is_on_time() {
     runtime.block_on(stack.ended());
 }
 
+/// Case 11: a job that has started and a thread, both deaf.
 #[test]
 fn blocking_work_and_threads_do_not_make_it_late() {
     on_both(|| async {
@@ -154,6 +157,7 @@ fn stages_come_in_order() {
     });
 }
 
+/// Case 18: a second call ends at the abort instant of the first, which was dropped.
 #[test]
 fn a_dropped_wait_escalates_at_its_own_instants() {
     let _watched = Watchdog::new();
@@ -182,4 +186,51 @@ fn an_unclean_end_nobody_awaits_is_a_warning() {
     assert!(warnings[0].contains("NOT clean: 1 straggler is left"), "{warnings:?}");
     hold.release();
     until_blocking(|| tasks.is_empty());
+}
+
+/// Case 23: with no runtime anywhere, the deadlines are kept all the same.
+#[test]
+fn the_deadlines_are_kept_outside_of_any_runtime() {
+    let _watched = Watchdog::new();
+    let (tasks, how) = (TaskSet::new("set"), soon());
+    let held = tasks.track("held", std::future::pending::<()>()).unwrap();
+    let report = tasks.terminate_blocking(&how).unwrap();
+    check_on_time(&how);
+    assert_eq!(report.counts.stragglers, 1, "{report}");
+    let mut ended = tasks.ended();
+    assert!(futures_util::FutureExt::now_or_never(&mut ended).is_none());
+    drop(held);
+    assert!(futures_util::FutureExt::now_or_never(ended).is_some());
+    assert_clean(&tasks.terminate_blocking(&how).unwrap());
+}
+
+#[test]
+#[expect(clippy::mem_forget, reason = "forgetting is what is tested")]
+fn a_forgotten_future_is_a_straggler_by_name_on_time() {
+    on_both(|| async {
+        let (tasks, how) = (TaskSet::new("set"), soon());
+        let mut forgotten = Box::pin(tasks.track("forgotten", std::future::pending::<()>()).unwrap());
+        let line = line!() - 1;
+        assert!(futures_util::poll!(&mut forgotten).is_pending());
+        std::mem::forget(forgotten);
+        let report = tasks.terminate(&how).await.unwrap();
+        check_on_time(&how);
+        let found: Vec<_> = report.stragglers().map(|found| (found.to_string(), found.item.place.line)).collect();
+        assert_eq!(found, [("set/forgotten".to_owned(), line)]);
+    });
+}
+
+/// The control: what only counts waits for a forgotten future for as long as anybody waits for it.
+#[test]
+#[expect(clippy::mem_forget, reason = "forgetting is what is tested")]
+#[expect(clippy::disallowed_types, reason = "the control: it counts, and its runtime ends it")]
+fn what_only_counts_waits_for_a_forgotten_future_and_names_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let tracker = tokio_util::task::TaskTracker::new();
+        std::mem::forget(tracker.track_future(std::future::pending::<()>()));
+        tracker.close();
+        assert!(tokio::time::timeout(Duration::from_secs(365 * 24 * 3_600), tracker.wait()).await.is_err());
+        assert_eq!(tracker.len(), 1);
+    });
 }

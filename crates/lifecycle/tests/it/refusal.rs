@@ -68,6 +68,7 @@ fn without_a_runtime_tasks_are_refused() {
     assert_clean(&tasks.terminate_blocking(&long()).unwrap());
 }
 
+/// Case 9: the destructor of an aborted task spawns on its set, and finds no lock held.
 #[test]
 fn a_spawn_in_the_destructor_of_an_aborted_task_is_refused() {
     struct SpawnsInDrop(TaskSet, oneshot::Sender<bool>);
@@ -115,6 +116,7 @@ fn a_destructor_of_refused_work_may_use_the_set() {
     });
 }
 
+/// Case 8: an owned task spawns in its cleanup.
 #[test]
 fn a_task_that_spawns_while_it_drains_is_refused_and_drains() {
     on_both(|| async {

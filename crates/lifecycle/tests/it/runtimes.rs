@@ -9,13 +9,14 @@ use tokio::task::LocalSet;
 
 use crate::harness::{
     Alive, Guard, Hold, Watchdog, assert_clean, current_thread, foreign_panics, long, multi_thread, no_grace, on_both,
-    until_blocking,
+    until, until_blocking,
 };
 
 async fn hold(_guard: Guard) {
     std::future::pending::<()>().await;
 }
 
+/// Case 23: a set that never saw a runtime.
 #[test]
 fn a_set_ends_without_any_runtime() {
     let _watched = Watchdog::new();
@@ -41,6 +42,8 @@ fn terminate_blocking_ends_tasks_of_a_runtime_elsewhere() {
     assert_eq!(report.counts.aborted, 10);
 }
 
+/// Case 13: a job on a runtime that has gone gives an error, and never a panic.
+/// Case 15: tasks and jobs of a runtime that went first have the right outcomes, seen from another runtime.
 #[test]
 fn a_set_outlives_its_runtime_however_that_ends() {
     fn check(runtime: Runtime, end: fn(Runtime)) {
@@ -92,25 +95,7 @@ fn a_set_outlives_its_runtime_however_that_ends() {
     }
 }
 
-#[test]
-fn a_set_ends_while_its_runtime_is_dropped() {
-    let _watched = Watchdog::new();
-    for _ in 0..50 {
-        let runtime = multi_thread();
-        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
-        for _ in 0..20 {
-            drop(tasks.spawn_on(runtime.handle(), "task", hold(alive.guard())).unwrap());
-        }
-        let helper = TaskSet::new("helper");
-        drop(helper.spawn_thread("drops", move |_| drop(runtime)).unwrap());
-        let report = tasks.terminate_blocking(&no_grace()).unwrap();
-        assert_eq!(alive.count(), 0);
-        assert_clean(&report);
-        assert_eq!(report.counts.aborted + report.counts.runtime_gone, 20);
-        assert_clean(&helper.terminate_blocking(&long()).unwrap());
-    }
-}
-
+/// Case 17: the destructor of a task spawns a job while shutdown_timeout drops it.
 #[test]
 fn a_destructor_may_spawn_blocking_while_its_runtime_goes() {
     struct SpawnsInDrop(TaskSet);
@@ -166,6 +151,7 @@ fn a_driven_local_set_s_tasks_drain() {
     });
 }
 
+/// Case 27: a local set that nobody drives.
 #[test]
 fn a_task_of_a_local_set_nobody_drives_is_a_straggler_until_that_is_dropped() {
     on_both(|| async {
@@ -177,6 +163,7 @@ fn a_task_of_a_local_set_nobody_drives_is_a_straggler_until_that_is_dropped() {
         let found = report.stragglers().next().unwrap();
         assert_eq!((found.to_string(), found.item.place.line), ("set/local".to_owned(), line));
         assert_eq!(found.item.outcome, Outcome::Straggler { activity: Activity::NotPolled });
+        assert!(report.to_string().contains("nobody polls it"), "{report}");
         drop(local);
         assert_eq!(alive.count(), 0);
         let report = tasks.terminate(&long()).await.unwrap();
@@ -200,4 +187,67 @@ fn terminate_is_not_bound_to_the_runtime_of_its_tasks() {
     tasks.begin_terminate(&long());
     hold.release();
     assert_clean(&waits.block_on(tasks.terminate(&long())).unwrap());
+}
+
+/// Case 16: tokio drops the future inside of the spawn; its destructor finds no lock of the set held.
+#[test]
+fn a_spawn_on_a_runtime_that_has_gone_drops_the_future_with_no_lock_held() {
+    struct UsesItsSet {
+        set: TaskSet,
+        _guard: Guard,
+    }
+    impl Drop for UsesItsSet {
+        fn drop(&mut self) {
+            assert_eq!((self.set.len(), self.set.live().len()), (1, 1));
+            assert!(self.set.child("child").is_ok());
+            assert!(self.set.track("tracked", async {}).is_ok());
+        }
+    }
+    for make in [current_thread, multi_thread] {
+        let _watched = Watchdog::new();
+        let (tasks, alive) = (TaskSet::new("set"), Alive::default());
+        let handle = make().handle().clone();
+        let uses = UsesItsSet { set: tasks.clone(), _guard: alive.guard() };
+        let late = tasks.spawn_on(&handle, "late", async move { drop(uses) }).unwrap();
+        assert_eq!(alive.count(), 0);
+        assert_eq!(current_thread().block_on(late), Err(TaskError::RuntimeGone));
+        let report = tasks.terminate_blocking(&long()).unwrap();
+        assert_clean(&report);
+        assert_eq!((report.counts.runtime_gone, report.counts.panicked), (1, 0), "{report}");
+    }
+}
+
+/// A task's wakers are the runtime's, and whoever was given one may keep it for longer than the set lives.
+#[test]
+fn a_waker_that_is_used_and_dropped_on_a_foreign_thread_after_the_end_touches_nothing() {
+    for make in [current_thread, multi_thread] {
+        let _watched = Watchdog::new();
+        let (runtime, tasks, alive) = (make(), TaskSet::new("set"), Alive::default());
+        let (give, given) = std::sync::mpsc::channel();
+        let guard = alive.guard();
+        let gives = std::future::poll_fn(move |cx| {
+            let _guard = &guard;
+            give.send(cx.waker().clone()).unwrap();
+            std::task::Poll::<()>::Pending
+        });
+        drop(tasks.spawn_on(runtime.handle(), "gives", gives).unwrap());
+        let mut waker = None;
+        runtime.block_on(until(|| {
+            waker = given.try_recv().ok();
+            waker.is_some()
+        }));
+        let waker = waker.unwrap();
+        let report = runtime.block_on(tasks.terminate(&no_grace())).unwrap();
+        assert_clean(&report);
+        assert_eq!((report.counts.aborted, alive.count()), (1, 0));
+        let foreign = TaskSet::new("foreign");
+        let used = waker.clone();
+        drop(foreign.spawn_thread("uses it", move |_| used.wake()).unwrap());
+        assert_clean(&foreign.terminate_blocking(&long()).unwrap());
+        drop(runtime);
+        let foreign = TaskSet::new("foreign");
+        drop(foreign.spawn_thread("drops it", move |_| (waker.wake_by_ref(), drop(waker)).1).unwrap());
+        assert_clean(&foreign.terminate_blocking(&long()).unwrap());
+        assert_eq!(tasks.terminate_blocking(&long()).unwrap().to_string(), report.to_string());
+    }
 }

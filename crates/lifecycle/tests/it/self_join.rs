@@ -2,8 +2,9 @@
 
 use landfall_lifecycle::{Level, Phase, SelfJoin, Stack, TaskSet, Terminate};
 
-use crate::harness::{Watchdog, assert_clean, long, multi_thread, on_both};
+use crate::harness::{Watchdog, assert_clean, long, multi_thread, no_grace, on_both};
 
+/// Case 21: an owned task awaits the termination of its own set.
 #[test]
 fn terminate_from_an_owned_task_is_refused_with_nothing_begun() {
     on_both(|| async {
@@ -151,5 +152,25 @@ fn a_task_of_another_set_may_wait() {
         let task = other.spawn_with_handle("waits", async move { waited.terminate(&long()).await }).unwrap();
         assert_clean(&task.await.unwrap().unwrap());
         assert_clean(&other.terminate(&long()).await.unwrap());
+    });
+}
+
+/// Case 22: a cycle through a helper that nobody owns cannot be seen; the end of grace breaks it.
+#[test]
+fn a_task_that_waits_for_a_helper_that_terminates_is_aborted_when_grace_ends() {
+    on_both(|| async {
+        let (tasks, helpers) = (TaskSet::new("set"), TaskSet::new("helpers"));
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (weak, helper) = (tasks.downgrade(), helpers.clone());
+        let waits = async move {
+            let caller = weak.upgrade().unwrap();
+            let call = async move { tell.send(caller.terminate(&no_grace()).await.unwrap()).unwrap() };
+            helper.spawn_with_handle("terminates", call).unwrap().await.unwrap();
+        };
+        tasks.spawn("waits", waits).unwrap();
+        let report = told.await.unwrap();
+        assert_clean(&report);
+        assert_eq!((report.counts.aborted, report.tasks[0].name.as_ref()), (1, "waits"));
+        assert_clean(&helpers.terminate(&long()).await.unwrap());
     });
 }

@@ -11,6 +11,7 @@ use tracing::Level;
 use crate::harness::{Watchdog, assert_clean, long, multi_thread, no_grace, on_both, until, until_blocking};
 use crate::log;
 
+/// Case 19: callers on tasks and threads, of a set that drains.
 #[test]
 fn concurrent_callers_get_the_same_report() {
     let _watched = Watchdog::new();
@@ -44,6 +45,7 @@ fn concurrent_callers_get_the_same_report() {
     }
 }
 
+/// Case 20: a call that comes after the end.
 #[test]
 fn a_later_call_gets_the_same_report_at_once() {
     on_both(|| async {
@@ -68,6 +70,7 @@ fn nothing_happens_before_the_first_poll() {
     });
 }
 
+/// Case 18: a call that is dropped midway.
 #[test]
 fn a_dropped_call_loses_nothing() {
     on_both(|| async {

@@ -94,6 +94,7 @@ fn set(name: &'static str, events: &Events) -> TaskSet {
     tasks
 }
 
+/// Case 29: in reverse order.
 #[test]
 fn the_last_pushed_ends_first() {
     on_both(|| async {
@@ -109,6 +110,41 @@ fn the_last_pushed_ends_first() {
         assert!(report.children.is_sorted_by_key(|child| child.began_after));
         let again = stack.terminate(&Shutdown::now()).await.unwrap();
         assert_eq!(again.to_string(), report.to_string());
+    });
+}
+
+/// Whether the first of two sets is not yet told to finish while the second drains.
+async fn the_first_is_up_while_the_second_drains(push: impl FnOnce(&Stack, TaskSet, TaskSet)) -> bool {
+    let (stack, first, second) = (Stack::new("stack"), TaskSet::new("first"), TaskSet::new("second"));
+    let (told, stop) = (first.token(), second.token());
+    let drains = async move {
+        stop.cancelled().await;
+        !told.is_cancelled()
+    };
+    let drains = second.spawn_with_handle("drains", drains).unwrap();
+    push(&stack, first, second);
+    assert_clean(&stack.terminate(&long()).await.unwrap());
+    drains.await.unwrap()
+}
+
+#[test]
+fn what_was_pushed_before_is_up_while_what_was_pushed_later_drains() {
+    on_both(|| async {
+        let is_up = the_first_is_up_while_the_second_drains(|stack, first, second| {
+            stack.push(first).unwrap();
+            stack.push(second).unwrap();
+        });
+        assert!(is_up.await);
+    });
+}
+
+#[test]
+fn the_check_of_order_finds_fault_with_what_ends_all_at_once() {
+    on_both(|| async {
+        let is_up = the_first_is_up_while_the_second_drains(|stack, first, second| {
+            stack.push_level(Level::of(first).and(second)).unwrap();
+        });
+        assert!(!is_up.await);
     });
 }
 

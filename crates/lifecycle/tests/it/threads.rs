@@ -173,6 +173,8 @@ fn threads_of_the_crate() -> Vec<String> {
     names.filter(|comm| comm.starts_with("landfall") || comm.starts_with("disposer")).collect()
 }
 
+/// Case 30: none of the crate's threads. Descriptors, children and sessions are what `cargo xtask leak-check` looks for.
+///
 /// Runs in a process of its own, because the tests beside it have such threads too.
 #[test]
 #[cfg(target_os = "linux")]

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use landfall_lifecycle::{Level, PushError, Reason, TaskSet};
 use tokio::runtime::Builder;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 use crate::child::{Child, Program, say};
 use crate::parts;
@@ -19,6 +21,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     ("own hook", own_hook),
     ("hook panics", hook_panics),
     ("hook hangs", hook_hangs),
+    ("subscriber panics", subscriber_panics),
 ];
 
 fn held_up() -> ExitCode {
@@ -159,4 +162,43 @@ fn hook_hangs() -> ExitCode {
 #[test]
 fn a_hook_that_hangs_is_left() {
     Child::start("hook hangs").end().check(1, &["relay exits before its end (its end is held up)", "clean:"]);
+}
+
+/// Panics at every line that it is told of.
+struct Panics;
+
+impl Subscriber for Panics {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        if event.metadata().target().starts_with("landfall") {
+            say("hears");
+            panic!("full disk");
+        }
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+fn subscriber_panics() -> ExitCode {
+    tracing::subscriber::set_global_default(Panics).unwrap();
+    parts::patient().run(|cx| async move {
+        cx.stack().push(parts::drains("storage"))?;
+        cx.terminate(Reason::Requested);
+        Ok::<_, PushError>(())
+    })
+}
+
+#[test]
+fn a_subscriber_that_panics_at_each_line_changes_nothing() {
+    let child = Child::start("subscriber panics");
+    let ended = child.end();
+    assert!(ended.said.iter().filter(|said| *said == "hears").count() >= 2, "{:?}", ended.said);
+    ended.check(0, &["requested", "storage", "clean: nothing is left"]);
 }

@@ -5,6 +5,8 @@
 
 mod child;
 mod end;
+#[cfg(all(feature = "leak-check", target_os = "linux"))]
+mod hold;
 mod parts;
 mod signals;
 mod start;
@@ -16,6 +18,8 @@ mod systemd;
 fn program() {
     child::run_if_told(&[
         end::PROGRAMS,
+        #[cfg(all(feature = "leak-check", target_os = "linux"))]
+        hold::PROGRAMS,
         signals::PROGRAMS,
         start::PROGRAMS,
         #[cfg(feature = "systemd")]

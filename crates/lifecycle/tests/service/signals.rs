@@ -18,6 +18,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     ("nobody reads", nobody_reads),
     ("absurd times", absurd_times),
     ("plain signals", plain_signals),
+    ("signals one by one", signals_one_by_one),
     #[cfg(feature = "testing")]
     ("cut signals", cut_signals),
 ];
@@ -48,6 +49,7 @@ fn ignores_its_token() -> ExitCode {
     })
 }
 
+/// Case 28: a second signal while it drains.
 #[test]
 fn the_second_signal_ends_grace() {
     let mut child = Child::start("ignores its token");
@@ -197,4 +199,29 @@ fn a_signal_is_received_though_the_wait_was_dropped_at_any_poll() {
     }
     child.expect("cut points: 1, runs: 3");
     assert_eq!(child.end().code, Some(0));
+}
+
+fn signals_one_by_one() -> ExitCode {
+    let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async {
+        let mut signals = Signals::new().unwrap();
+        say("listening");
+        loop {
+            match signals.recv().await {
+                Signal::INTERRUPT => say("interrupt"),
+                _ => return say("terminate"),
+            }
+        }
+    });
+    ExitCode::SUCCESS
+}
+
+/// Case 28: two of a kind that come before the first of them was received are one.
+#[test]
+fn a_burst_of_one_signal_counts_once() {
+    let mut child = Child::start("signals one by one");
+    // It is stopped meanwhile, so that it can receive neither before both are there.
+    child.expect("listening").signal("STOP").signal("INT").signal("INT").signal("CONT");
+    child.expect("interrupt").signal("TERM").expect("terminate");
+    child.end().check(0, &[]);
 }

@@ -2,16 +2,19 @@
 
 #[cfg(feature = "test-clock")]
 use std::pin::pin;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "test-clock")]
 use futures_util::future::select;
 
 use super::{Keeper, NoClockThread, State, Timekeeper, Watch, WatchId, Watched, probe};
-use crate::panics::{contain, wake_all};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
+use crate::panics::{contain, log};
+#[cfg(feature = "test-clock")]
 use crate::shutdown::clock::Kind;
 use crate::sync::Arc;
+use crate::sync::thread::{self, JoinHandle};
 
 /// What the keeper does next.
 enum Step {
@@ -24,28 +27,39 @@ enum Step {
 impl Timekeeper {
     #[expect(clippy::disallowed_methods, reason = "the timekeeper is the thread that ends owners; settle joins it")]
     pub(super) fn start(self: &Arc<Self>) -> Result<Option<JoinHandle<()>>, NoClockThread> {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::NoThread) {
+            return Err(NoClockThread);
+        }
         let keeper = Arc::clone(self);
         match &self.clock.0 {
-            Kind::System => std::thread::Builder::new()
-                .name("landfall-clock".into())
-                .spawn(move || keeper.run())
-                .map(Some)
-                .map_err(|_| NoClockThread),
             #[cfg(feature = "test-clock")]
             Kind::Tokio(runtime) => {
                 runtime.spawn(async move { keeper.run_on_tokio().await });
                 Ok(None)
             }
+            _ => thread::Builder::new()
+                .name("landfall-clock".into())
+                .spawn(move || keeper.run())
+                .map(Some)
+                .map_err(|_| NoClockThread),
         }
     }
 
     fn run(&self) {
         loop {
             match self.step() {
+                #[cfg(landfall_faults)]
+                Step::Leave if is_armed(Fault::LeaveThread) => thread::park(),
                 Step::Leave => return,
                 Step::Again => {}
                 Step::Wait => {
                     let state = self.state.lock();
+                    #[cfg(landfall_faults)]
+                    if is_armed(Fault::SleepUnlooked) {
+                        drop(self.wake_thread.wait_timeout(state, Duration::from_secs(3_600)));
+                        continue;
+                    }
                     // What came since the step looked has been notified already, so look again before waiting.
                     if let Some(wait) = self.until_due(&state) {
                         drop(self.wake_thread.wait_timeout(state, wait));
@@ -87,7 +101,7 @@ impl Timekeeper {
             };
             state.keeper = Keeper::Leaving(handle);
             drop(state);
-            wake_all(&self.called);
+            self.called.notify_all();
             return Step::Leave;
         }
         let all = std::mem::take(&mut state.force_untold);
@@ -106,14 +120,14 @@ impl Timekeeper {
             self.call(id, at, now, target);
         }
         self.state.lock().calling = 0;
-        wake_all(&self.called);
+        self.called.notify_all();
         Step::Again
     }
 
     fn call(&self, id: WatchId, at: Instant, now: Instant, target: Arc<dyn Watched>) {
         // A waker or callback of a user may panic in there; the deadlines of the others must be kept all the same.
         let next = contain(|| probe(|| target.on_due(at, now))).unwrap_or_else(|error| {
-            tracing::error!(error, "deadline callback panicked");
+            log(|| tracing::error!(error, "deadline callback panicked"));
             None
         });
         let mut state = self.state.lock();

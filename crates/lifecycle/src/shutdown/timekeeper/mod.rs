@@ -5,18 +5,19 @@
 //! used it returns.
 
 mod keep;
+#[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+mod models;
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{Clock, Kind};
-use crate::panics::{contain, wake_all};
-use crate::sync::{Arc, Condvar, Mutex};
+use crate::panics::{contain, log};
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Arc, Condvar, Mutex, Notify};
 
 /// Something that wants to be called at an instant.
 pub(crate) trait Watched: Send + Sync {
@@ -42,7 +43,7 @@ pub(crate) struct Timekeeper {
     /// The thread waits here.
     wake_thread: Condvar,
     /// The task that stands in for the thread on a test clock waits here.
-    wake_task: Notify,
+    wake_task: tokio::sync::Notify,
     /// Those who join the thread wait here until it is about to return, or is needed after all.
     called: Notify,
 }
@@ -81,8 +82,8 @@ enum Keeper {
     Leaving(Option<JoinHandle<()>>),
 }
 
-thread_local! {
-    static PROBING: Cell<bool> = const { Cell::new(false) };
+crate::sync::per_thread! {
+    static PROBING: Cell<bool> = Cell::new(false);
 }
 
 /// Runs what must not wait for the timekeeper's thread: what that thread calls, and what asks only how things stand.
@@ -90,10 +91,10 @@ pub(crate) fn probe<T>(body: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            PROBING.set(self.0);
+            PROBING.with(|probing| probing.set(self.0));
         }
     }
-    let _restore = Restore(PROBING.replace(true));
+    let _restore = Restore(PROBING.with(|probing| probing.replace(true)));
     body()
 }
 
@@ -113,8 +114,8 @@ impl Timekeeper {
                 began: None,
             }),
             wake_thread: Condvar::default(),
-            wake_task: Notify::new(),
-            called: Notify::new(),
+            wake_task: tokio::sync::Notify::new(),
+            called: Notify::default(),
         }
     }
 
@@ -138,7 +139,7 @@ impl Timekeeper {
         }
         // It wakes whoever waits for it, and a waker is a user's code.
         if let Err(error) = contain(|| self.force.cancel()) {
-            tracing::error!(error, "waker panicked");
+            log(|| tracing::error!(error, "waker panicked"));
         }
         // Only now, because the watches that are told look at the token.
         self.state.lock().force_untold = true;
@@ -151,10 +152,21 @@ impl Timekeeper {
         if self.force.is_cancelled() { self.state.lock().forced_at } else { None }
     }
 
+    /// Lets the time of a model pass, and wakes the thread as the end of its wait would.
+    #[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+    pub(crate) fn pass(&self, time: std::time::Duration) {
+        let state = self.state.lock();
+        self.clock.pass(time);
+        drop(state);
+        self.wake_thread.notify_all();
+    }
+
     /// The runtime that keeps the time instead of a thread, on a test clock.
     pub(crate) fn runtime(&self) -> Option<&tokio::runtime::Handle> {
         match &self.clock.0 {
             Kind::System => None,
+            #[cfg(any(landfall_loom, landfall_shuttle))]
+            Kind::Model(_) => None,
             #[cfg(feature = "test-clock")]
             Kind::Tokio(runtime) => Some(runtime),
         }
@@ -182,7 +194,7 @@ impl Timekeeper {
             self.wake();
         }
         // The thread stays: those who wait for its end must not wait for as long as this watch lasts.
-        wake_all(&self.called);
+        self.called.notify_all();
         Ok(id)
     }
 
@@ -199,7 +211,7 @@ impl Timekeeper {
 
     /// Waits until the thread is gone, unless other watches still need it.
     pub(crate) async fn settle(&self) {
-        if PROBING.get() {
+        if PROBING.with(Cell::get) {
             return;
         }
         loop {
@@ -237,6 +249,10 @@ impl Keeper {
     /// Joins a thread that has nothing but its epilogue left.
     fn join(self) {
         if let Self::Leaving(Some(handle)) = self {
+            #[cfg(landfall_faults)]
+            if crate::faults::is_armed(crate::faults::Fault::LeaveThread) {
+                return;
+            }
             // It cannot have panicked: calls are caught. A failed join has nothing to tell either way.
             drop(handle.join());
         }

@@ -1,0 +1,114 @@
+//! Models of the cell that holds an end.
+
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use super::{Ending, Owner, State};
+use crate::block_on::block_on;
+use crate::model::{Bell, Probe, explore};
+use crate::shutdown::{Clock, Shutdown};
+use crate::sync::{Arc, thread};
+
+fn hours(clock: &Clock, hours: u64) -> Shutdown {
+    let time = Duration::from_secs(hours * 3_600);
+    Shutdown::within_on(clock.clone(), time, time)
+}
+
+/// The owner is told once that it begins, and the earliest instants hold whoever came first.
+#[test]
+fn of_two_that_begin_at_once_one_is_first_and_the_earlier_instants_hold() {
+    explore(|| {
+        let (clock, probe) = (Clock::model(), Arc::new(Probe::default()));
+        let (early, late) = (hours(&clock, 1), hours(&clock, 2));
+        let grace = early.grace();
+        let begins = {
+            let probe = Arc::clone(&probe);
+            thread::spawn(move || Ending::join(&probe, &early))
+        };
+        Ending::join(&probe, &late);
+        begins.join().unwrap();
+        assert_eq!(probe.begun.load(Ordering::SeqCst), 1);
+        match &*probe.ending().state.lock() {
+            State::Begun(begun) => assert_eq!((begun.grace, begun.abort), (grace, grace)),
+            other => panic!("it has begun: {other:?}"),
+        };
+    });
+}
+
+/// Those who wait are all woken, whenever they came, and one that goes away takes none with it.
+#[test]
+fn an_end_is_heard_by_all_who_wait_and_by_none_who_left() {
+    explore(|| {
+        let probe = Arc::new(Probe::default());
+        assert!(Ending::join(&probe, &hours(&Clock::model(), 1)));
+        let waits = {
+            let probe = Arc::clone(&probe);
+            thread::spawn(move || block_on(Ending::ended(probe)))
+        };
+        let finishes = {
+            let probe = Arc::clone(&probe);
+            thread::spawn(move || Ending::finish(&probe))
+        };
+        {
+            let (_bell, waker) = Bell::new();
+            let mut wait = pin!(Ending::ended(Arc::clone(&probe)));
+            let _ = wait.as_mut().poll(&mut Context::from_waker(&waker));
+        }
+        waits.join().unwrap();
+        finishes.join().unwrap();
+        assert!(probe.ending().is_over());
+    });
+}
+
+/// What is due and the end come at once: the end wins, and the stage that was due is told at most once.
+#[test]
+fn an_end_beside_the_moment_the_report_is_due_is_final() {
+    explore(|| {
+        let (clock, probe) = (Clock::model(), Arc::new(Probe::default()));
+        let how = hours(&clock, 0);
+        assert!(Ending::join(&probe, &how));
+        let late: Instant = how.abort() + Duration::from_secs(1);
+        let advances = {
+            let probe = Arc::clone(&probe);
+            thread::spawn(move || Ending::advance(&probe, late))
+        };
+        let finishes = {
+            let probe = Arc::clone(&probe);
+            thread::spawn(move || Ending::finish(&probe))
+        };
+        block_on(Ending::ended(Arc::clone(&probe)));
+        assert!(advances.join().unwrap().is_none());
+        finishes.join().unwrap();
+        assert!(probe.ending().is_over());
+        assert!(probe.aborted.load(Ordering::SeqCst) <= 1);
+    });
+}
+
+/// Nothing ends: whoever waits for the report gets it when it is due.
+#[test]
+fn a_report_that_is_due_is_heard() {
+    explore(|| {
+        let (clock, probe) = (Clock::model(), Arc::new(Probe::default()));
+        let how = hours(&clock, 0);
+        let late = how.abort() + Duration::from_secs(1);
+        assert!(Ending::join(&probe, &how));
+        let advances = {
+            let probe = Arc::clone(&probe);
+            thread::spawn(move || Ending::advance(&probe, late))
+        };
+        // As `terminate` waits, without a thread that keeps the time.
+        block_on(async {
+            loop {
+                let changed = probe.ending().changed.notified();
+                if probe.ending().stand().is_reported() {
+                    break;
+                }
+                changed.await;
+            }
+        });
+        assert!(advances.join().unwrap().is_none());
+        assert_eq!(probe.aborted.load(Ordering::SeqCst), 1);
+    });
+}
