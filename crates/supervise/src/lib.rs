@@ -2,6 +2,7 @@
 //! nothing left. Start at [`Supervisor`].
 //!
 //! Which rule of OTP became what is told in `docs/supervision.md`, with the table of states.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,5 +1,6 @@
 //! A tree of supervisors as it stands: to be read, printed and checked.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -79,10 +80,10 @@ impl Tree {
     pub(crate) fn of(supervisor: &Supervisor) -> Self {
         let mut children = supervisor.which_children();
         children.reverse();
-        for (instance, below) in supervisor.core().below() {
-            if let Some(child) = children.iter_mut().find(|child| child.instance == Some(instance)) {
-                child.below = Some(Self::of(&below));
-            }
+        let mut supervisors: HashMap<_, _> = supervisor.core().below().into_iter().collect();
+        for child in &mut children {
+            let below = child.instance.and_then(|instance| supervisors.remove(&instance));
+            child.below = below.map(|below| Self::of(&below));
         }
         let (strategy, ended) = (supervisor.strategy(), supervisor.end_cause());
         Self { name: supervisor.name().into_owned(), strategy, ended, children }
