@@ -17,6 +17,14 @@ pub enum Refused {
         /// The bound, [`calls_max`](crate::SupervisorBuilder::calls_max).
         calls_max: usize,
     },
+    /// More calls came than the supervisor, which is held up, could look at.
+    #[error(
+        "{untaken_max} calls wait to be looked at, which is the most that may: wait for answers before calling again"
+    )]
+    Flooded {
+        /// The bound, which is fixed.
+        untaken_max: usize,
+    },
     /// A child that is starting made the call: it would wait for its own start.
     #[error("a starting child must not call the supervisor that waits for its start")]
     FromOwnStart,

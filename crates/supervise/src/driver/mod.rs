@@ -2,7 +2,7 @@
 //!
 //! One task a supervisor, on a task set of its own, takes in what happened and does what the engine wants done. What
 //! happens is left in an inbox, so nobody but that task runs the engine; what can be asked is answered from the engine
-//! under its lock, at once. No user's code runs under that lock.
+//! under its lock, at once. No user's code runs under that lock, but for the destructor of a child's error.
 
 mod drive;
 mod instance;
@@ -296,7 +296,7 @@ impl Core {
             if state.cause.is_some() {
                 Some(Refused::Terminating)
             } else if state.untaken >= UNTAKEN_MAX {
-                Some(Refused::Busy { calls_max: UNTAKEN_MAX })
+                Some(Refused::Flooded { untaken_max: UNTAKEN_MAX })
             } else {
                 state.next_call += 1;
                 let id = CallId(state.next_call);

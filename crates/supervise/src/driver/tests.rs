@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::future::FutureExt;
 use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
 
-use super::{Core, begin_with, drive};
+use super::{Core, UNTAKEN_MAX, begin_with, drive};
 use crate::report::EndCause;
-use crate::{ChildSpec, StartChildError, Supervisor};
+use crate::{ChildSpec, Refused, StartChildError, Supervisor, TerminateChildError};
 
 /// Counts the living.
 struct Alive(Arc<AtomicUsize>);
@@ -84,4 +85,19 @@ async fn a_driver_that_panics_still_ends_its_children() {
     let report = tree.terminate(&Shutdown::now()).await.unwrap();
     assert_eq!(report.counts.stragglers, 0);
     assert!(report.error.is_some());
+}
+
+/// The driver is not polled here until the test waits, so every call stays untaken.
+#[tokio::test]
+async fn calls_that_nobody_looks_at_are_bounded() {
+    let tree = Supervisor::builder("app").start().await.unwrap();
+    for _ in 0..UNTAKEN_MAX {
+        assert!(tree.terminate_child("x").now_or_never().is_none());
+    }
+    let flooded = TerminateChildError::Refused(Refused::Flooded { untaken_max: UNTAKEN_MAX });
+    assert_eq!(tree.terminate_child("x").now_or_never(), Some(Err(flooded)));
+    tokio::task::yield_now().await;
+    let not_found = TerminateChildError::NotFound { child: "x".into() };
+    assert_eq!(tree.terminate_child("x").await, Err(not_found));
+    assert!(tree.terminate(&Shutdown::now()).await.unwrap().is_clean());
 }

@@ -1,7 +1,7 @@
 //! The tree as text, and the check of limits.
 
 use landfall_lifecycle::TaskSet;
-use landfall_supervise::{ChildSpec, Supervisor};
+use landfall_supervise::{ChildSpec, Lagged, RestartType, Supervisor, TreeEventKind};
 
 use crate::harness::*;
 
@@ -50,6 +50,27 @@ async fn limits_that_cannot_fit_are_named() {
     let error = tree.check_limits(secs(7)).unwrap_err();
     assert_eq!(error.supervisor, "below");
     end(&tree).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_too_slow_is_told_what_it_missed() {
+    let tree = builder("app").start().await.unwrap();
+    let mut events = tree.events();
+    for _ in 0..300 {
+        tree.start_child(worker("a").restart(RestartType::Temporary)).await.unwrap();
+        tree.terminate_child("a").await.unwrap();
+    }
+    end(&tree).await;
+    let Lagged { missed } = events.recv().await.unwrap().unwrap_err();
+    let mut read = 0;
+    while let Some(Ok(event)) = events.recv().await {
+        read += 1;
+        if matches!(event.kind, TreeEventKind::Ended(_)) {
+            break;
+        }
+    }
+    // Starting, running, stopping, down for each child, and the end.
+    assert_eq!((read, missed + read), (1_024, 300 * 4 + 1));
 }
 
 #[cfg(feature = "serde")]
