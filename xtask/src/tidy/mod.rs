@@ -12,6 +12,7 @@ mod changelog;
 mod defaults;
 mod examples;
 mod finding;
+mod guarantees;
 mod headers;
 mod layering;
 mod length;
@@ -44,6 +45,7 @@ const OF_TREE: &[Rule<Tree>] = &[
     Rule { says: "no place of one machine is named", check: places::check },
     Rule { says: "manifests inherit", check: manifests::check },
     Rule { says: "the changelog is kept", check: changelog::check },
+    Rule { says: "each guarantee has its tests", check: guarantees::check },
     Rule { says: "links lead somewhere", check: links::check },
     Rule { says: "the public API is written down", check: api::check },
 ];
