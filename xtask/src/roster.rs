@@ -56,7 +56,12 @@ pub(crate) const BENCH: &str = "landfall-bench";
 pub(crate) const MEMBERS: &[Member] = &[
     // Three of them are rustix and what is below it: the coarse clock.
     library("landfall-lifecycle", "crates/lifecycle", &[], Some(Alone { packages_max: 18, refused: HEAVY })),
-    library("landfall-supervise", "crates/supervise", &["landfall-lifecycle"], None),
+    library(
+        "landfall-supervise",
+        "crates/supervise",
+        &["landfall-lifecycle"],
+        Some(Alone { packages_max: 19, refused: HEAVY }),
+    ),
     library("landfall-pool", "crates/pool", &["landfall-lifecycle"], Some(Alone { packages_max: 19, refused: HEAVY })),
     library("landfall-stub", "crates/stub", &["landfall-lifecycle"], None),
     library("landfall-diesel-adapter", "crates/diesel-adapter", &["landfall-lifecycle", "landfall-pool"], None),

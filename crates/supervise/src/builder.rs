@@ -1,0 +1,211 @@
+//! How a supervisor is set up.
+
+use std::any::Any;
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use landfall_lifecycle::Clock;
+
+use crate::child_spec::ChildSpec;
+use crate::driver::{self, Above};
+use crate::engine::{Engine, Settings};
+use crate::make::Make;
+use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
+use crate::simple::SimpleBuilder;
+use crate::spec_error::SpecError;
+use crate::start_error::StartError;
+use crate::supervisor::Supervisor;
+use crate::template::Template;
+
+/// A supervisor as it will be. Made by [`Supervisor::builder`].
+///
+/// Defaults are OTP's: one-for-one, at most 1 restart in 5 s, no auto-shutdown.
+#[derive(Debug)]
+#[must_use = "a supervisor does nothing until it is started"]
+pub struct SupervisorBuilder {
+    pub(crate) name: String,
+    pub(crate) settings: Settings,
+    pub(crate) children: Vec<ChildSpec>,
+    pub(crate) template: Option<Arc<SpecInfo>>,
+    pub(crate) factory: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) clock: Clock,
+    pub(crate) answers_early: bool,
+}
+
+impl SupervisorBuilder {
+    pub(crate) fn new(name: String) -> Self {
+        let settings = Settings {
+            strategy: Strategy::OneForOne,
+            auto_shutdown: AutoShutdown::Never,
+            intensity: 1,
+            period: Duration::from_secs(5),
+            clock: WindowClock::Precise,
+            children_max: usize::MAX,
+            calls_max: 1_024,
+            stuck: StuckPolicy::Escalate,
+            stuck_after: Duration::from_secs(1),
+        };
+        let (children, template, clock) = (Vec::new(), None, Clock::system());
+        Self { name, settings, children, template, factory: None, clock, answers_early: false }
+    }
+
+    /// Sets which children an end concerns. Default: one-for-one. Simple-one-for-one is set by its
+    /// [template](Self::template).
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.settings.strategy = strategy;
+        self
+    }
+
+    /// Allows at most `restarts` in `period`, by all children together; one more ends the supervisor, or waits if the
+    /// child is delayed. Default: 1 in 5 s.
+    pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
+        self.settings.intensity = restarts;
+        self.settings.period = period;
+        self
+    }
+
+    /// Sets how that period is counted. Default: in true time; OTP counts in whole seconds.
+    pub fn window_clock(mut self, clock: WindowClock) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Sets whether ends of significant children end the supervisor. Default: never.
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.settings.auto_shutdown = auto_shutdown;
+        self
+    }
+
+    /// Bounds how many children there may be, those that are down or restart included. Default: no bound.
+    pub fn children_max(mut self, children_max: usize) -> Self {
+        self.settings.children_max = children_max;
+        self
+    }
+
+    /// Bounds how many calls may wait for a group restart or for their child. Default: 1,024.
+    pub fn calls_max(mut self, calls_max: usize) -> Self {
+        self.settings.calls_max = calls_max;
+        self
+    }
+
+    /// Sets what happens when a child outlives its stop limit and the abort by `after`. Default: escalate, after 1 s.
+    pub fn stuck(mut self, policy: StuckPolicy, after: Duration) -> Self {
+        self.settings.stuck = policy;
+        self.settings.stuck_after = after;
+        self
+    }
+
+    /// Lets [`start`](Self::start) return at once, and a supervisor above go on, before the children are up. A start
+    /// that fails later ends the supervisor by itself (supervisor3: `post_init`).
+    pub fn answers_early(mut self) -> Self {
+        self.answers_early = true;
+        self
+    }
+
+    /// Counts time on another clock, for tests; supervisors below have the clock of the one above.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Adds a static child, which is started after those before it.
+    pub fn child(mut self, spec: ChildSpec) -> Self {
+        self.children.push(spec);
+        self
+    }
+
+    /// Makes children from a template: simple-one-for-one.
+    pub fn template<A: Clone + Send + Sync + 'static>(mut self, template: Template<A>) -> SimpleBuilder<A> {
+        self.settings.strategy = Strategy::SimpleOneForOne;
+        self.template = Some(Arc::new(template.spec.info));
+        self.factory = Some(Arc::new(Arc::clone(&template.factory)));
+        SimpleBuilder { inner: self, factory: template.factory }
+    }
+
+    /// Looks for faults without starting anything.
+    ///
+    /// # Errors
+    ///
+    /// The first [`SpecError`] found.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let Settings { strategy, auto_shutdown, period, children_max, stuck_after, .. } = self.settings;
+        if period.is_zero() {
+            let (value, allowed) = ("0".to_owned(), "more than 0");
+            return Err(SpecError::OutOfBounds { field: "period", of: self.name.clone(), value, allowed });
+        }
+        SpecError::of_limit("period", &self.name, period)?;
+        SpecError::of_limit("stuck_after", &self.name, stuck_after)?;
+        if strategy == Strategy::SimpleOneForOne {
+            let Some(template) = &self.template else { return Err(SpecError::TemplateMissing) };
+            if auto_shutdown != AutoShutdown::Never {
+                return Err(SpecError::AutoShutdownWithTemplate);
+            }
+            SpecError::of_spec(template, Some(auto_shutdown))?;
+            if !self.children.is_empty() {
+                return Err(SpecError::ChildrenBesideTemplate);
+            }
+        }
+        if self.children.len() > children_max {
+            return Err(SpecError::ChildrenMax { count: self.children.len(), children_max });
+        }
+        let mut ids = HashSet::new();
+        for child in &self.children {
+            check_child(child, Some(auto_shutdown))?;
+            if !ids.insert(&child.info.id) {
+                return Err(SpecError::DuplicateId { id: child.info.id.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the supervisor and its children, each when the one before is up.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: a fault of the setup, no runtime, or a child that failed to start; then those before it were
+    /// stopped in reverse order.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it aborts what was started.
+    pub async fn start(self) -> Result<Supervisor, StartError> {
+        let (name, answers_early) = (self.name.clone(), self.answers_early);
+        let supervisor = self.begin(None)?;
+        if answers_early {
+            return Ok(supervisor);
+        }
+        match supervisor.core().started().await {
+            Ok(()) => Ok(supervisor),
+            Err(cause) => Err(StartError::of_end(name, cause)),
+        }
+    }
+
+    /// Starts it without waiting for the children.
+    pub(crate) fn begin(self, above: Option<Above>) -> Result<Supervisor, StartError> {
+        if let Err(source) = self.check() {
+            return Err(StartError::Spec { supervisor: self.name, source });
+        }
+        driver::begin(self, above)
+    }
+
+    pub(crate) fn engine(&mut self, number: u64) -> Engine<Make> {
+        let seed = RandomState::new().build_hasher().finish();
+        let mut engine = Engine::new(number, self.settings.clone(), self.template.clone(), seed);
+        for ChildSpec { info, make } in self.children.drain(..) {
+            engine.add(Arc::new(info), make);
+        }
+        engine
+    }
+}
+
+/// Looks for faults of a spec; see [`SpecError`].
+pub(crate) fn check_child(child: &ChildSpec, auto_shutdown: Option<AutoShutdown>) -> Result<(), SpecError> {
+    let restart = child.info.restart.kind;
+    if matches!(child.make, Make::Once(_)) && restart != RestartType::Temporary {
+        return Err(SpecError::InstanceNotTemporary { id: child.info.id.clone(), restart });
+    }
+    SpecError::of_spec(&child.info, auto_shutdown)
+}

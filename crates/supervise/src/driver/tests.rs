@@ -1,0 +1,103 @@
+//! What only a driver that is at fault itself can show.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::FutureExt;
+use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
+
+use super::{Core, UNTAKEN_MAX, begin_with, drive};
+use crate::report::EndCause;
+use crate::{ChildSpec, Refused, StartChildError, Supervisor, TerminateChildError};
+
+/// Counts the living.
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn until_all_live_then_panic(core: Arc<Core>, alive: Arc<AtomicUsize>) {
+    let driving = std::pin::pin!(drive::drive(core));
+    let all_live = std::pin::pin!(async {
+        while alive.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+    });
+    futures_util::future::select(driving, all_live).await;
+    panic!("planted");
+}
+
+#[tokio::test]
+async fn a_driver_that_panics_still_ends_its_children() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let (worker, component) = (Arc::clone(&alive), Arc::clone(&alive));
+    let builder = Supervisor::builder("app")
+        .child(ChildSpec::worker("worker", move |_cx| {
+            let alive = Alive::new(&worker);
+            async move {
+                let _alive = alive;
+                std::future::pending::<()>().await;
+            }
+        }))
+        .child(ChildSpec::component("component", move || {
+            let alive = Alive::new(&component);
+            async move {
+                let tasks = TaskSet::new("component");
+                tasks.spawn("task", async move {
+                    let _alive = alive;
+                    std::future::pending::<()>().await;
+                })?;
+                Ok::<_, landfall_lifecycle::SpawnError>(tasks)
+            }
+        }))
+        .child(ChildSpec::supervisor("below", {
+            let alive = Arc::clone(&alive);
+            move || {
+                let alive = Arc::clone(&alive);
+                Supervisor::builder("below").child(ChildSpec::worker("worker", move |_cx| {
+                    let alive = Alive::new(&alive);
+                    async move {
+                        let _alive = alive;
+                        std::future::pending::<()>().await;
+                    }
+                }))
+            }
+        }));
+    let count = Arc::clone(&alive);
+    let tree = begin_with(builder, None, |core| until_all_live_then_panic(core, count)).unwrap();
+    tree.ended().await;
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+    assert_eq!(tree.end_cause(), Some(EndCause::Panicked { message: "planted".to_owned() }));
+    assert!(matches!(
+        tree.start_child(ChildSpec::worker("late", |_cx| async {})).await,
+        Err(StartChildError::Refused(_))
+    ));
+    let report = tree.terminate(&Shutdown::now()).await.unwrap();
+    assert_eq!(report.counts.stragglers, 0);
+    assert!(report.error.is_some());
+}
+
+/// The driver is not polled here until the test waits, so every call stays untaken.
+#[tokio::test]
+async fn calls_that_nobody_looks_at_are_bounded() {
+    let tree = Supervisor::builder("app").start().await.unwrap();
+    for _ in 0..UNTAKEN_MAX {
+        assert!(tree.terminate_child("x").now_or_never().is_none());
+    }
+    let flooded = TerminateChildError::Refused(Refused::Flooded { untaken_max: UNTAKEN_MAX });
+    assert_eq!(tree.terminate_child("x").now_or_never(), Some(Err(flooded)));
+    tokio::task::yield_now().await;
+    let not_found = TerminateChildError::NotFound { child: "x".into() };
+    assert_eq!(tree.terminate_child("x").await, Err(not_found));
+    assert!(tree.terminate(&Shutdown::now()).await.unwrap().is_clean());
+}

@@ -1,0 +1,182 @@
+//! How an instance of a child ended.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::policy::{RestartType, ShutdownPolicy};
+
+/// Why an instance ended: OTP's exit reason.
+///
+/// What is restarted after which exit:
+///
+/// | exit                                  | permanent | transient, intrinsic | temporary |
+/// |---------------------------------------|-----------|----------------------|-----------|
+/// | `Normal`, `Shutdown`, `ShutdownWith`  | restart   | no                   | no        |
+/// | `Restart`                             | restart   | restart              | no        |
+/// | anything else                         | restart   | restart              | no        |
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// It finished its work.
+    Normal,
+    /// It ended because it was asked to, or as a supervisor that gave up in order (OTP: `shutdown`).
+    Shutdown,
+    /// As [`Shutdown`](Self::Shutdown), with a reason for people to read (OTP: `{shutdown, Term}`).
+    ShutdownWith(Arc<str>),
+    /// It wants to be restarted by the rules, without a crash report (supervisor3: `{shutdown, restart}`).
+    Restart,
+    /// It gave an error.
+    Failed(Failure),
+    /// It panicked; this is the text.
+    Panicked(Arc<str>),
+    /// It was aborted (OTP: `killed`).
+    Aborted,
+    /// It was not ready within its start limit, and was aborted.
+    StartTimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+    /// It declined to start (OTP: `ignore`). After it was ready this counts as [`Normal`](Self::Normal).
+    Declined,
+    /// Something of it outlived its stop limit and the abort: its instance may still be running.
+    Straggler,
+}
+
+impl Exit {
+    /// An error, as an exit.
+    pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error: Box<dyn Error + Send + Sync> = error.into();
+        if error.is::<Declined>() { Self::Declined } else { Self::Failed(Failure(error.into())) }
+    }
+
+    /// Whether it is an end in order: a transient child is not restarted after it.
+    #[must_use]
+    pub fn is_normal(&self) -> bool {
+        matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownWith(_) | Self::Declined)
+    }
+
+    /// Whether a child of that type is restarted after it.
+    pub(crate) fn restarts(&self, kind: RestartType) -> bool {
+        match kind {
+            RestartType::Permanent => true,
+            RestartType::Transient | RestartType::Intrinsic => !self.is_normal(),
+            RestartType::Temporary => false,
+        }
+    }
+
+    /// Whether the end by itself of a child of that type is reported.
+    pub(crate) fn is_crash(&self, kind: RestartType) -> bool {
+        *self != Self::Restart && (kind == RestartType::Permanent || !self.is_normal())
+    }
+
+    /// Whether a child of that type that was asked to stop, or was aborted with no other way, ended as expected.
+    pub(crate) fn is_expected(&self, kind: RestartType, shutdown: ShutdownPolicy) -> bool {
+        match self {
+            Self::Shutdown => true,
+            Self::Aborted => shutdown == ShutdownPolicy::BrutalKill,
+            Self::Normal | Self::ShutdownWith(_) => kind != RestartType::Permanent,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("normal"),
+            Self::Shutdown => f.write_str("shutdown"),
+            Self::ShutdownWith(why) => write!(f, "shutdown: {why}"),
+            Self::Restart => f.write_str("restart wanted"),
+            Self::Failed(failure) => write!(f, "failed: {failure}"),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::Aborted => f.write_str("aborted"),
+            Self::StartTimedOut { limit } => write!(f, "not ready within {limit:?}"),
+            Self::Declined => f.write_str("declined to start"),
+            Self::Straggler => f.write_str("straggler"),
+        }
+    }
+}
+
+/// The error of a child, shared by all who hear of it. Equal errors have equal texts.
+#[derive(Clone, Debug)]
+pub struct Failure(Arc<dyn Error + Send + Sync>);
+
+impl Failure {
+    /// The error itself.
+    #[must_use]
+    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl PartialEq for Failure {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Failure {}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The error by which a start declines: it is no failure, the child just does not run (OTP: `ignore`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("declined to start")]
+pub struct Declined;
+
+/// What a worker's future may give.
+///
+/// Nothing, `Ok` and what says so are [`Exit::Normal`], or [`Exit::Shutdown`] if the worker was asked to stop; an error
+/// is [`Exit::Failed`]; an [`Exit`] is itself.
+pub trait IntoExit {
+    /// The exit; none for one that says only that the work is done.
+    fn into_exit(self) -> Option<Exit>;
+}
+
+impl IntoExit for () {
+    fn into_exit(self) -> Option<Exit> {
+        None
+    }
+}
+
+impl IntoExit for std::convert::Infallible {
+    fn into_exit(self) -> Option<Exit> {
+        match self {}
+    }
+}
+
+impl IntoExit for Exit {
+    fn into_exit(self) -> Option<Exit> {
+        Some(self)
+    }
+}
+
+impl<T: IntoExit, E: Into<Box<dyn Error + Send + Sync>>> IntoExit for Result<T, E> {
+    fn into_exit(self) -> Option<Exit> {
+        match self {
+            Ok(value) => value.into_exit(),
+            Err(error) => Some(Exit::failed(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_worker_gives_becomes_its_exit() {
+        assert_eq!(().into_exit(), None);
+        assert_eq!(Ok::<_, Declined>(()).into_exit(), None);
+        assert_eq!(Ok::<_, Declined>(Exit::Restart).into_exit(), Some(Exit::Restart));
+        assert_eq!(Err::<(), _>("no disk").into_exit(), Some(Exit::failed("no disk")));
+        assert_eq!(Err::<(), _>(Declined).into_exit(), Some(Exit::Declined));
+        assert_ne!(Exit::failed("no disk"), Exit::failed("no net"));
+    }
+}

@@ -1,0 +1,49 @@
+//! OTP's supervisors for Tokio: children that are started in order, restarted by rule, and ended in reverse, with
+//! nothing left. Start at [`Supervisor`].
+//!
+//! Which rule of OTP became what is told in `docs/supervision.md`, with the table of states.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod backoff;
+mod builder;
+mod call_error;
+mod child_cx;
+mod child_id;
+mod child_spec;
+mod child_state;
+mod driver;
+mod engine;
+mod events;
+mod exit;
+mod make;
+mod panics;
+mod policy;
+mod report;
+mod simple;
+mod spec_error;
+mod start_error;
+mod supervisor;
+mod template;
+mod tree;
+
+pub use backoff::Backoff;
+pub use builder::SupervisorBuilder;
+pub use call_error::{DeleteChildError, Refused, RestartChildError, StartChildError, TerminateChildError};
+pub use child_cx::ChildCx;
+pub use child_id::{ChildId, ChildRef, InstanceId};
+pub use child_spec::ChildSpec;
+pub use child_state::{ChildCounts, ChildState};
+pub use events::{Events, Lagged, TreeEvent, TreeEventKind};
+pub use exit::{Declined, Exit, Failure, IntoExit};
+pub use policy::{
+    AutoShutdown, ChildKind, Restart, RestartType, ShutdownPolicy, SpecInfo, Strategy, StuckPolicy, WindowClock,
+};
+pub use report::{EndCause, Offender, ReportContext, ReportReason, SupervisorReport};
+pub use simple::{SimpleBuilder, SimpleSupervisor};
+pub use spec_error::SpecError;
+pub use start_error::StartError;
+pub use supervisor::{StartedChild, Supervisor, WeakSupervisor};
+pub use template::Template;
+pub use tree::{LimitsError, Tree, TreeChild};

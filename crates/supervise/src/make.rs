@@ -1,0 +1,51 @@
+//! What makes the instances of a child.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use landfall_lifecycle::Terminate;
+
+use crate::builder::SupervisorBuilder;
+use crate::child_cx::ChildCx;
+use crate::exit::Exit;
+
+/// A started component, or why there is none.
+pub(crate) type Started = Result<Arc<dyn Terminate>, Exit>;
+type WorkerFactory = dyn Fn(ChildCx) -> BoxFuture<'static, Option<Exit>> + Send + Sync;
+type ComponentFactory = dyn Fn() -> BoxFuture<'static, Started> + Send + Sync;
+type SupervisorFactory = dyn Fn() -> SupervisorBuilder + Send + Sync;
+
+/// What makes an instance. Clones are the same factory.
+#[derive(Clone)]
+pub(crate) enum Make {
+    Worker { factory: Arc<WorkerFactory>, signals_ready: bool },
+    Component(Arc<ComponentFactory>),
+    Supervisor(Arc<SupervisorFactory>),
+    Once(Once),
+}
+
+/// An instance that is there already, and can be given away once.
+#[derive(Clone)]
+pub(crate) struct Once(Arc<Mutex<Option<Arc<dyn Terminate>>>>);
+
+impl Once {
+    pub(crate) fn new(component: Arc<dyn Terminate>) -> Self {
+        Self(Arc::new(Mutex::new(Some(component))))
+    }
+
+    pub(crate) fn take(&self) -> Option<Arc<dyn Terminate>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl fmt::Debug for Make {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Worker { .. } => "Worker",
+            Self::Component(_) => "Component",
+            Self::Supervisor(_) => "Supervisor",
+            Self::Once(_) => "Once",
+        })
+    }
+}

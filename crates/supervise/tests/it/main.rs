@@ -1,0 +1,15 @@
+//! What the supervisor does, through its public interface.
+
+mod calls;
+mod cancel;
+mod components;
+mod conformance;
+mod contract;
+mod ends;
+mod harness;
+mod nested;
+mod order;
+mod panics;
+mod shown;
+mod specs;
+mod stress;
