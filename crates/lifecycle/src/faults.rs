@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     ForgetClose,
     /// A handle polled while its task leaves is not woken.
     ForgetHeldWaker,
+    /// A termination learns of a further shutdown's clock thread only after what it owns may have started it.
+    ForgetKeeper,
     /// Who stops waiting takes the one with it that came last.
     ForgetLastWaiter,
     /// A handle gives its result before the task has left its set.
@@ -47,6 +49,8 @@ pub(crate) enum Fault {
     SwallowCancel,
     /// Of all who wait for a change only the first is woken.
     WakeFirstOnly,
+    /// The clock thread of a shutdown starts before the termination that it serves knows of it.
+    WatchOutsideLock,
     /// A waker's panic keeps those behind it from being woken.
     WakeUncontained,
     /// A waker is left after it was seen that there is nothing to see yet.
@@ -61,6 +65,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("empty-before-close", Fault::EmptyBeforeClose),
     ("forget-close", Fault::ForgetClose),
     ("forget-held-waker", Fault::ForgetHeldWaker),
+    ("forget-keeper", Fault::ForgetKeeper),
     ("forget-last-waiter", Fault::ForgetLastWaiter),
     ("full-at-delivery", Fault::FullAtDelivery),
     ("gate-outside-lock", Fault::GateOutsideLock),
@@ -75,6 +80,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("swallow-cancel", Fault::SwallowCancel),
     ("wake-first-only", Fault::WakeFirstOnly),
     ("wake-uncontained", Fault::WakeUncontained),
+    ("watch-outside-lock", Fault::WatchOutsideLock),
     ("waker-after-check", Fault::WakerAfterCheck),
 ];
 
