@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     CountAfterWake,
     /// A termination looks whether anything lives before it closes the gate.
     EmptyBeforeClose,
+    /// Those who are told of a force look before it can be seen.
+    ForceUnseen,
     /// A termination closes no gate: work goes on being accepted.
     ForgetClose,
     /// A handle polled while its task leaves is not woken.
@@ -63,6 +65,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("begin-twice", Fault::BeginTwice),
     ("count-after-wake", Fault::CountAfterWake),
     ("empty-before-close", Fault::EmptyBeforeClose),
+    ("force-unseen", Fault::ForceUnseen),
     ("forget-close", Fault::ForgetClose),
     ("forget-held-waker", Fault::ForgetHeldWaker),
     ("forget-keeper", Fault::ForgetKeeper),

@@ -34,6 +34,7 @@ pub(crate) const LOOM: Checker = Checker {
         ("notify-before-change", "an_end_is_heard_by_all_who_wait_and_by_none_who_left"),
         ("notify-before-change", "an_end_beside_the_moment_the_report_is_due_is_final"),
         ("notify-before-change", "a_report_that_is_due_is_heard"),
+        ("force-unseen", "a_force_beside_a_begin_ends_the_grace"),
         ("watch-outside-lock", "who_has_returned_has_joined_every_thread_that_served_the_end"),
         ("forget-keeper", "who_has_returned_has_joined_a_thread_that_only_a_child_has_needed_yet"),
         ("sleep-unlooked", "a_watch_is_called_at_its_time_and_the_thread_is_joined"),

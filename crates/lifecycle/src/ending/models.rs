@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Ending, Owner, State};
 use crate::block_on::block_on;
 use crate::model::{Bell, Probe, explore};
-use crate::report::Report;
+use crate::report::{GraceCut, Report};
 use crate::shutdown::{Clock, Shutdown};
 use crate::sync::{Arc, thread};
 
@@ -152,6 +152,55 @@ fn who_has_returned_has_joined_a_thread_that_only_a_child_has_needed_yet() {
         begins.join().unwrap();
         assert!(early.timekeeper().is_joined(), "a thread was started after the end");
     });
+}
+
+/// Force comes before the begin, in the midst of it or after it: grace ends, though no time passes.
+#[test]
+fn a_force_beside_a_begin_ends_the_grace() {
+    explore(|| {
+        let (clock, probe) = (Clock::model(), Arc::new(EndsWithGrace::default()));
+        let how = hours(&clock, 1);
+        let forces = {
+            let how = how.clone();
+            thread::spawn(move || how.force())
+        };
+        Ending::begin(&probe, &how);
+        block_on(Ending::ended(Arc::clone(&probe)));
+        assert_eq!(Ending::report(&probe).grace_cut, Some(GraceCut::Forced));
+        block_on(how.timekeeper().settle());
+        assert!(how.timekeeper().is_joined());
+        forces.join().unwrap();
+    });
+}
+
+/// An owner whose work is over with the grace, not before.
+#[derive(Default)]
+struct EndsWithGrace(Ending);
+
+impl Owner for EndsWithGrace {
+    fn name(&self) -> Cow<'_, str> {
+        "ends with grace".into()
+    }
+
+    fn ending(&self) -> &Ending {
+        &self.0
+    }
+
+    fn on_begin(self: &Arc<Self>, _how: &Shutdown) {}
+
+    fn on_tighten(self: &Arc<Self>, _how: &Shutdown) {}
+
+    fn on_grace_over(self: &Arc<Self>) {
+        Ending::finish(self);
+    }
+
+    fn on_abort(self: &Arc<Self>) {}
+
+    fn fill(&self, _report: &mut Report) {}
+
+    fn calling_task(&self) -> Option<String> {
+        None
+    }
 }
 
 /// An owner of one child, to which it passes on what it is told.

@@ -144,6 +144,13 @@ impl Timekeeper {
             }
             state.forced_at = Some(now);
         }
+        #[cfg(landfall_faults)]
+        if crate::faults::is_armed(crate::faults::Fault::ForceUnseen) {
+            self.state.lock().force_untold = true;
+            self.wake();
+            self.force.cancel();
+            return;
+        }
         // It wakes whoever waits for it, and a waker is a user's code.
         if let Err(error) = contain(|| self.force.cancel()) {
             log(|| tracing::error!(error, "waker panicked"));
