@@ -17,10 +17,14 @@ pub(crate) enum Fault {
     CountAfterWake,
     /// A termination looks whether anything lives before it closes the gate.
     EmptyBeforeClose,
+    /// Those who are told of a force look before it can be seen.
+    ForceUnseen,
     /// A termination closes no gate: work goes on being accepted.
     ForgetClose,
     /// A handle polled while its task leaves is not woken.
     ForgetHeldWaker,
+    /// A termination learns of a further shutdown's clock thread only after what it owns may have started it.
+    ForgetKeeper,
     /// Who stops waiting takes the one with it that came last.
     ForgetLastWaiter,
     /// A handle gives its result before the task has left its set.
@@ -47,6 +51,8 @@ pub(crate) enum Fault {
     SwallowCancel,
     /// Of all who wait for a change only the first is woken.
     WakeFirstOnly,
+    /// The clock thread of a shutdown starts before the termination that it serves knows of it.
+    WatchOutsideLock,
     /// A waker's panic keeps those behind it from being woken.
     WakeUncontained,
     /// A waker is left after it was seen that there is nothing to see yet.
@@ -59,8 +65,10 @@ const FAULTS: &[(&str, Fault)] = &[
     ("begin-twice", Fault::BeginTwice),
     ("count-after-wake", Fault::CountAfterWake),
     ("empty-before-close", Fault::EmptyBeforeClose),
+    ("force-unseen", Fault::ForceUnseen),
     ("forget-close", Fault::ForgetClose),
     ("forget-held-waker", Fault::ForgetHeldWaker),
+    ("forget-keeper", Fault::ForgetKeeper),
     ("forget-last-waiter", Fault::ForgetLastWaiter),
     ("full-at-delivery", Fault::FullAtDelivery),
     ("gate-outside-lock", Fault::GateOutsideLock),
@@ -75,6 +83,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("swallow-cancel", Fault::SwallowCancel),
     ("wake-first-only", Fault::WakeFirstOnly),
     ("wake-uncontained", Fault::WakeUncontained),
+    ("watch-outside-lock", Fault::WatchOutsideLock),
     ("waker-after-check", Fault::WakerAfterCheck),
 ];
 

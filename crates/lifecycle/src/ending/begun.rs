@@ -30,7 +30,8 @@ pub(super) struct Begun {
     pub(super) grace_cut: Option<GraceCut>,
     /// Whose clock the instants are of: that of who began.
     timekeeper: Arc<Timekeeper>,
-    pub(super) watches: Vec<(Arc<Timekeeper>, WatchId)>,
+    /// Whose threads serve this end, each from before it can start, and what it was asked to look after.
+    watches: Vec<(Arc<Timekeeper>, Option<WatchId>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,7 @@ impl Begun {
             watches: Vec::new(),
         };
         begun.note_force(how);
+        begun.note_keeper(how);
         begun
     }
 
@@ -68,7 +70,22 @@ impl Begun {
         self.abort = self.abort.min(how.abort());
         self.depth = self.depth.max(how.depth());
         self.note_force(how);
+        if is_earlier {
+            self.note_keeper(how);
+        }
         is_earlier
+    }
+
+    /// Whoever sees the end has to join this shutdown's thread, which what the owner owns may need before the owner
+    /// itself does.
+    fn note_keeper(&mut self, how: &Shutdown) {
+        #[cfg(landfall_faults)]
+        if crate::faults::is_armed(crate::faults::Fault::ForgetKeeper) {
+            return;
+        }
+        if !self.watches.iter().any(|(known, _)| Arc::ptr_eq(known, how.timekeeper())) {
+            self.push(how.timekeeper(), None);
+        }
     }
 
     fn note_force(&mut self, how: &Shutdown) {
@@ -84,11 +101,21 @@ impl Begun {
         self.grace_cut = Some(GraceCut::NoClockThread);
     }
 
-    pub(super) fn add_watch(&mut self, timekeeper: Arc<Timekeeper>, id: WatchId) {
-        self.watches.push((timekeeper, id));
-        if self.watches.len() > SHUTDOWNS_MAX {
+    pub(super) fn add_watch(&mut self, timekeeper: &Arc<Timekeeper>, id: WatchId) {
+        let is_noted =
+            |(known, id): &&mut (Arc<Timekeeper>, Option<WatchId>)| id.is_none() && Arc::ptr_eq(known, timekeeper);
+        match self.watches.iter_mut().find(is_noted) {
+            Some((_, place)) => *place = Some(id),
+            None => self.push(timekeeper, Some(id)),
+        }
+    }
+
+    fn push(&mut self, timekeeper: &Arc<Timekeeper>, id: Option<WatchId>) {
+        self.watches.push((Arc::clone(timekeeper), id));
+        if self.watches.len() > SHUTDOWNS_MAX
             // Any watch will do: what it is told is when the earliest instant of all is due.
-            let (timekeeper, id) = self.watches.remove(0);
+            && let (timekeeper, Some(id)) = self.watches.remove(0)
+        {
             timekeeper.unwatch(id);
         }
     }
@@ -96,7 +123,9 @@ impl Begun {
     /// Lets the timekeepers forget the owner.
     pub(super) fn unwatch(&self) {
         for (timekeeper, id) in &self.watches {
-            timekeeper.unwatch(*id);
+            if let Some(id) = id {
+                timekeeper.unwatch(*id);
+            }
         }
     }
 

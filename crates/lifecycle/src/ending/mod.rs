@@ -165,21 +165,49 @@ impl Ending {
         true
     }
 
+    /// Has the timekeeper look after `owner`, unless that has ended: who has seen the end joins the threads that serve
+    /// it, so none may start after it.
     fn watch<O: Owner>(owner: &Arc<O>, how: &Shutdown, due: Instant) {
         let timekeeper = how.timekeeper();
         let target = Arc::new(OwnerWatch { owner: Arc::clone(owner), how: how.clone() });
-        let Ok(id) = timekeeper.watch(due, target) else {
-            // Nobody could end the grace, so it ends here; the callers keep the last second by polling.
-            tell(|| tracing::warn!(owner = %owner.name(), "no thread to keep the deadlines: aborting now"));
-            if let State::Begun(begun) = &mut *owner.ending().state.lock() {
-                begun.lose_clock(timekeeper.now());
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::WatchOutsideLock) {
+            return Self::watch_outside_lock(owner, timekeeper, due, target);
+        }
+        let added = {
+            let mut state = owner.ending().state.lock();
+            match &mut *state {
+                State::Begun(begun) if begun.stage != Stage::Overdue => {
+                    let added = timekeeper.add(due, target);
+                    match &added {
+                        Ok(added) => begun.add_watch(timekeeper, added.id),
+                        Err(_) => begun.lose_clock(timekeeper.now()),
+                    }
+                    added
+                }
+                _ => return,
             }
-            Self::advance(owner, timekeeper.now());
-            return;
         };
+        match added {
+            Ok(added) => timekeeper.tell_of(&added),
+            Err(_) => {
+                // Nobody could end the grace, so it ended here; the callers keep the last second by polling.
+                tell(|| tracing::warn!(owner = %owner.name(), "no thread to keep the deadlines: aborting now"));
+                Self::advance(owner, timekeeper.now());
+            }
+        }
+    }
+
+    #[cfg(landfall_faults)]
+    fn watch_outside_lock<O: Owner>(
+        owner: &Arc<O>,
+        timekeeper: &Arc<Timekeeper>,
+        due: Instant,
+        target: Arc<OwnerWatch<O>>,
+    ) {
+        let Ok(id) = timekeeper.watch(due, target) else { return };
         match &mut *owner.ending().state.lock() {
-            State::Begun(begun) => return begun.add_watch(Arc::clone(timekeeper), id),
-            // It has ended meanwhile; the thread is there all the same.
+            State::Begun(begun) => return begun.add_watch(timekeeper, id),
             State::Over(over) => over.timekeepers.push(Arc::clone(timekeeper)),
             State::Open => {}
         }

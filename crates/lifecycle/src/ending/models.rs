@@ -1,5 +1,6 @@
 //! Models of the cell that holds an end.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::task::Context;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Ending, Owner, State};
 use crate::block_on::block_on;
 use crate::model::{Bell, Probe, explore};
+use crate::report::{GraceCut, Report};
 use crate::shutdown::{Clock, Shutdown};
 use crate::sync::{Arc, thread};
 
@@ -111,4 +113,128 @@ fn a_report_that_is_due_is_heard() {
         assert!(advances.join().unwrap().is_none());
         assert_eq!(probe.aborted.load(Ordering::SeqCst), 1);
     });
+}
+
+/// A second shutdown begins while the owner ends: whoever returns has joined the clock threads of both.
+#[test]
+fn who_has_returned_has_joined_every_thread_that_served_the_end() {
+    explore(|| {
+        let (clock, probe) = (Clock::model(), Arc::new(Probe::default()));
+        let (late, early) = (hours(&clock, 2), hours(&clock, 1));
+        Ending::begin(&probe, &late);
+        let begins = {
+            let (probe, early) = (Arc::clone(&probe), early.clone());
+            thread::spawn(move || Ending::begin(&probe, &early))
+        };
+        Ending::finish(&probe);
+        drop(block_on(Ending::terminate(Arc::clone(&probe), late.clone())).unwrap());
+        assert!(late.timekeeper().is_joined() && early.timekeeper().is_joined(), "a thread was left");
+        begins.join().unwrap();
+        assert!(early.timekeeper().is_joined(), "a thread was started after the end");
+    });
+}
+
+/// As above, in a tree: a child asks for the second one's thread before its parent does.
+#[test]
+fn who_has_returned_has_joined_a_thread_that_only_a_child_has_needed_yet() {
+    explore(|| {
+        let (clock, top) = (Clock::model(), Arc::new(Parent::default()));
+        let (late, early) = (hours(&clock, 2), hours(&clock, 1));
+        assert!(Ending::join(&top, &late));
+        let begins = {
+            let (top, early) = (Arc::clone(&top), early.clone());
+            thread::spawn(move || Ending::begin(&top, &early))
+        };
+        Ending::finish(&top.child);
+        Ending::finish(&top);
+        drop(block_on(Ending::terminate(Arc::clone(&top), late)).unwrap());
+        assert!(early.timekeeper().is_joined(), "a thread was left");
+        begins.join().unwrap();
+        assert!(early.timekeeper().is_joined(), "a thread was started after the end");
+    });
+}
+
+/// Force comes before the begin, in the midst of it or after it: grace ends, though no time passes.
+#[test]
+fn a_force_beside_a_begin_ends_the_grace() {
+    explore(|| {
+        let (clock, probe) = (Clock::model(), Arc::new(EndsWithGrace::default()));
+        let how = hours(&clock, 1);
+        let forces = {
+            let how = how.clone();
+            thread::spawn(move || how.force())
+        };
+        Ending::begin(&probe, &how);
+        block_on(Ending::ended(Arc::clone(&probe)));
+        assert_eq!(Ending::report(&probe).grace_cut, Some(GraceCut::Forced));
+        block_on(how.timekeeper().settle());
+        assert!(how.timekeeper().is_joined());
+        forces.join().unwrap();
+    });
+}
+
+/// An owner whose work is over with the grace, not before.
+#[derive(Default)]
+struct EndsWithGrace(Ending);
+
+impl Owner for EndsWithGrace {
+    fn name(&self) -> Cow<'_, str> {
+        "ends with grace".into()
+    }
+
+    fn ending(&self) -> &Ending {
+        &self.0
+    }
+
+    fn on_begin(self: &Arc<Self>, _how: &Shutdown) {}
+
+    fn on_tighten(self: &Arc<Self>, _how: &Shutdown) {}
+
+    fn on_grace_over(self: &Arc<Self>) {
+        Ending::finish(self);
+    }
+
+    fn on_abort(self: &Arc<Self>) {}
+
+    fn fill(&self, _report: &mut Report) {}
+
+    fn calling_task(&self) -> Option<String> {
+        None
+    }
+}
+
+/// An owner of one child, to which it passes on what it is told.
+#[derive(Default)]
+struct Parent {
+    ending: Ending,
+    child: Arc<Probe>,
+}
+
+impl Owner for Parent {
+    fn name(&self) -> Cow<'_, str> {
+        "parent".into()
+    }
+
+    fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    fn on_begin(self: &Arc<Self>, how: &Shutdown) {
+        // The clock threads of the first shutdown are not looked at.
+        Ending::join(&self.child, how);
+    }
+
+    fn on_tighten(self: &Arc<Self>, how: &Shutdown) {
+        Ending::begin(&self.child, how);
+    }
+
+    fn on_grace_over(self: &Arc<Self>) {}
+
+    fn on_abort(self: &Arc<Self>) {}
+
+    fn fill(&self, _report: &mut Report) {}
+
+    fn calling_task(&self) -> Option<String> {
+        None
+    }
 }

@@ -145,9 +145,9 @@ where
     F: FnOnce(&CancellationToken) -> T + Send + 'static,
     T: Send + 'static,
 {
+    let closure = Mutex::new(Some(in_span(closure)));
     let id = core.enter(TaskKind::Blocking, name, place)?;
     let output = OutputCell::new();
-    let closure = Mutex::new(Some(in_span(closure)));
     let job = Arc::new(JobCell { core: Arc::clone(core), index: id.index(), closure, output: Arc::clone(&output) });
     let task = Task::new(id, Arc::clone(core), output);
     if core.add_queued(id.index(), Arc::clone(&job) as Arc<dyn Job>) {
@@ -157,7 +157,8 @@ where
     Ok((None, task))
 }
 
-/// Runs `closure` in the span that is current here.
+/// Runs `closure` in the span that is current here, which is taken before the entry: a subscriber's panic would leave
+/// an entry that nothing ends.
 fn in_span<F, T>(closure: F) -> impl FnOnce(&CancellationToken) -> T
 where
     F: FnOnce(&CancellationToken) -> T,
@@ -178,9 +179,9 @@ where
     F: FnOnce(&CancellationToken) -> T + Send + 'static,
     T: Send + 'static,
 {
+    let closure = Mutex::new(Some(in_span(closure)));
     let id = core.enter(kind, name.clone(), place)?;
     let output = OutputCell::new();
-    let closure = Mutex::new(Some(in_span(closure)));
     let job = Arc::new(JobCell { core: Arc::clone(core), index: id.index(), closure, output: Arc::clone(&output) });
     // The thread waits until its handle is kept, so that it cannot end unjoined.
     let kept = Arc::new(Mutex::new(()));

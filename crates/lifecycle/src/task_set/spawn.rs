@@ -5,7 +5,8 @@ use std::panic::Location;
 use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
-use tracing::instrument::{Instrument, Instrumented};
+use tracing::Span;
+use tracing::instrument::Instrument;
 use tracing::level_filters::LevelFilter;
 
 use super::core::Core;
@@ -191,23 +192,25 @@ where
     F: Future + Send + 'static,
 {
     let runtime = Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
+    let span = current_span();
     let id = core.enter(kind, name, place)?;
     let core = Arc::clone(core);
-    match in_span(future) {
-        Ok(future) => start(&runtime, Owned::new(core, id, kind, Detached, future)),
-        Err(future) => start(&runtime, Owned::new(core, id, kind, Detached, future)),
+    match span {
+        Some(span) => start(&runtime, Owned::new(core, id, kind, Detached, future.instrument(span))),
+        None => start(&runtime, Owned::new(core, id, kind, Detached, future)),
     }
     Ok(id)
 }
 
-/// Wraps a future only if there is a span to keep, so that a task without one does not pay for it.
-fn in_span<F>(future: F) -> Result<Instrumented<F>, F> {
+/// The span that a task is to be in; none if there is none, so that a task without one does not pay for it.
+///
+/// Taken before the entry: a subscriber is a user's code, and its panic would leave an entry that nothing ends.
+fn current_span() -> Option<Span> {
     // There is no span where nothing is subscribed, and to learn that costs one load instead of a look-up.
     if LevelFilter::current() == LevelFilter::OFF {
-        return Err(future);
+        return None;
     }
-    let span = tracing::Span::current();
-    if span.is_none() { Err(future) } else { Ok(future.instrument(span)) }
+    Some(Span::current()).filter(|span| !span.is_none())
 }
 
 /// Tells tokio's own instruments of the user's line and not of this one, as all that leads here does.
@@ -229,6 +232,7 @@ struct Entered<'a> {
     core: &'a Arc<Core>,
     id: TaskId,
     kind: TaskKind,
+    span: Option<Span>,
 }
 
 impl<'a> Entered<'a> {
@@ -238,7 +242,8 @@ impl<'a> Entered<'a> {
         name: TaskName,
         place: &'static Location<'static>,
     ) -> Result<Self, SpawnError> {
-        Ok(Self { core, id: core.enter(kind, name, place)?, kind })
+        let span = current_span();
+        Ok(Self { core, id: core.enter(kind, name, place)?, kind, span })
     }
 
     #[track_caller]
@@ -249,9 +254,9 @@ impl<'a> Entered<'a> {
     {
         let (core, cell) = (Arc::clone(self.core), OutputCell::new());
         let sink = Arc::clone(&cell);
-        match in_span(future) {
-            Ok(future) => start(runtime, Owned::new(core, self.id, self.kind, sink, future)),
-            Err(future) => start(runtime, Owned::new(core, self.id, self.kind, sink, future)),
+        match self.span {
+            Some(span) => start(runtime, Owned::new(core, self.id, self.kind, sink, future.instrument(span))),
+            None => start(runtime, Owned::new(core, self.id, self.kind, sink, future)),
         }
         Task::new(self.id, Arc::clone(self.core), cell)
     }
@@ -265,8 +270,8 @@ impl<'a> Entered<'a> {
     {
         let (core, cell) = (Arc::clone(self.core), OutputCell::new());
         let sink = Arc::clone(&cell);
-        // A local task is not counted in nanoseconds: it always carries its span.
-        let future = future.in_current_span();
+        // A local task is not counted in nanoseconds: it always carries a span.
+        let future = future.instrument(self.span.unwrap_or_else(Span::none));
         drop(local.spawn_local(Owned::new(core, self.id, self.kind, sink, future)));
         Task::new(self.id, Arc::clone(self.core), cell)
     }

@@ -27,6 +27,7 @@ mod self_join;
 mod serving;
 mod sharing;
 mod shutdown;
+mod spans;
 mod stack;
 mod stack_ends;
 mod threads;

@@ -121,7 +121,12 @@ fn a_panic_in_any_destructor_of_work_is_an_outcome() {
                 tasks.spawn_closing("panics", async { PanicsInDrop }).unwrap();
             }),
             ("an output that its handle gives up", |tasks| {
-                drop(tasks.spawn_with_handle("panics", std::future::ready(PanicsInDrop)).unwrap());
+                let (given_up, is_given_up) = tokio::sync::oneshot::channel::<()>();
+                let output = PanicsInDrop;
+                // Else the handle may have the output by then, and its drop is the caller's.
+                let waits = async move { (is_given_up.await.ok(), output).1 };
+                drop(tasks.spawn_with_handle("panics", waits).unwrap());
+                drop(given_up);
             }),
             ("the output of a job", |tasks| {
                 let (detached, is_detached) = std::sync::mpsc::channel::<()>();

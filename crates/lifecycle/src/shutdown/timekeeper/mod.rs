@@ -31,6 +31,13 @@ pub(crate) trait Watched: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct WatchId(u64);
 
+/// A watch of which the thread has not been told.
+#[derive(Debug)]
+pub(crate) struct Added {
+    pub(crate) id: WatchId,
+    is_next: bool,
+}
+
 /// No thread could be made to keep the deadlines.
 #[derive(Debug)]
 pub(crate) struct NoClockThread;
@@ -137,6 +144,13 @@ impl Timekeeper {
             }
             state.forced_at = Some(now);
         }
+        #[cfg(landfall_faults)]
+        if crate::faults::is_armed(crate::faults::Fault::ForceUnseen) {
+            self.state.lock().force_untold = true;
+            self.wake();
+            self.force.cancel();
+            return;
+        }
         // It wakes whoever waits for it, and a waker is a user's code.
         if let Err(error) = contain(|| self.force.cancel()) {
             log(|| tracing::error!(error, "waker panicked"));
@@ -161,6 +175,12 @@ impl Timekeeper {
         self.wake_thread.notify_all();
     }
 
+    /// Whether there is no thread, not one in its last instructions either.
+    #[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+    pub(crate) fn is_joined(&self) -> bool {
+        matches!(self.state.lock().keeper, Keeper::None)
+    }
+
     /// The runtime that keeps the time instead of a thread, on a test clock.
     pub(crate) fn runtime(&self) -> Option<&tokio::runtime::Handle> {
         match &self.clock.0 {
@@ -178,6 +198,13 @@ impl Timekeeper {
 
     /// Calls `target` at `at`, and at each instant it then asks for.
     pub(crate) fn watch(self: &Arc<Self>, at: Instant, target: Arc<dyn Watched>) -> Result<WatchId, NoClockThread> {
+        let added = self.add(at, target)?;
+        self.tell_of(&added);
+        Ok(added.id)
+    }
+
+    /// The part of [`watch`](Self::watch) that wakes nobody, for who holds a lock; [`tell_of`](Self::tell_of) follows.
+    pub(crate) fn add(self: &Arc<Self>, at: Instant, target: Arc<dyn Watched>) -> Result<Added, NoClockThread> {
         let mut state = self.state.lock();
         if !matches!(state.keeper, Keeper::Running(_)) {
             let before = std::mem::replace(&mut state.keeper, Keeper::None);
@@ -188,14 +215,15 @@ impl Timekeeper {
         state.next_id += 1;
         state.watches.insert(id, Watch { at, target });
         state.queue.insert((at, id));
-        let is_next = state.queue.first() == Some(&(at, id));
-        drop(state);
-        if is_next {
+        Ok(Added { id, is_next: state.queue.first() == Some(&(at, id)) })
+    }
+
+    pub(crate) fn tell_of(&self, added: &Added) {
+        if added.is_next {
             self.wake();
         }
         // The thread stays: those who wait for its end must not wait for as long as this watch lasts.
         self.called.notify_all();
-        Ok(id)
     }
 
     /// Forgets a watch. Its target may be in a call at this moment, but gets no other one.

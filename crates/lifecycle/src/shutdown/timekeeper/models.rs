@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Keeper, Timekeeper, Watched};
+use super::{Timekeeper, Watched};
 use crate::block_on::block_on;
 use crate::model::explore;
 use crate::shutdown::clock::Clock;
@@ -38,10 +38,6 @@ impl Ring {
     }
 }
 
-fn is_gone(timekeeper: &Timekeeper) -> bool {
-    matches!(timekeeper.state.lock().keeper, Keeper::None)
-}
-
 /// The time comes while the thread looks, goes to sleep or sleeps; then it ends and is joined.
 #[test]
 fn a_watch_is_called_at_its_time_and_the_thread_is_joined() {
@@ -52,7 +48,7 @@ fn a_watch_is_called_at_its_time_and_the_thread_is_joined() {
         timekeeper.pass(HOUR);
         ring.heard();
         block_on(timekeeper.settle());
-        assert!(is_gone(&timekeeper));
+        assert!(timekeeper.is_joined());
     });
 }
 
@@ -67,7 +63,7 @@ fn an_earlier_watch_is_not_slept_through() {
         early.heard();
         timekeeper.unwatch(last);
         block_on(timekeeper.settle());
-        assert!(is_gone(&timekeeper));
+        assert!(timekeeper.is_joined());
         assert_eq!(*late.rung.lock(), 0);
     });
 }
@@ -81,6 +77,6 @@ fn the_thread_ends_with_the_last_watch() {
         let watch = timekeeper.watch(timekeeper.now() + HOUR, Arc::clone(&ring) as _).unwrap();
         timekeeper.unwatch(watch);
         block_on(timekeeper.settle());
-        assert!(is_gone(&timekeeper));
+        assert!(timekeeper.is_joined());
     });
 }
