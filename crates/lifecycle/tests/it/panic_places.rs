@@ -121,7 +121,11 @@ fn a_panic_in_any_destructor_of_work_is_an_outcome() {
                 tasks.spawn_closing("panics", async { PanicsInDrop }).unwrap();
             }),
             ("an output that its handle gives up", |tasks| {
-                drop(tasks.spawn_with_handle("panics", std::future::ready(PanicsInDrop)).unwrap());
+                let (detached, is_detached) = tokio::sync::oneshot::channel::<()>();
+                let captured = PanicsInDrop;
+                let output = async move { (is_detached.await.ok(), captured).1 };
+                drop(tasks.spawn_with_handle("panics", output).unwrap());
+                drop(detached);
             }),
             ("the output of a job", |tasks| {
                 let (detached, is_detached) = std::sync::mpsc::channel::<()>();
