@@ -1,6 +1,7 @@
 //! What a stack holds, and what it does at each stage of its end.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -8,14 +9,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::FutureExt;
 
 use super::driver;
-use super::level::{Level, PushError, PushErrorKind};
+use super::level::{Level, PushError, PushErrorKind, name_of};
 use crate::ending::{Ending, Owner};
 use crate::panics::{contain, log};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, probe};
-use crate::sync::thread::JoinHandle;
 use crate::sync::{Arc, Mutex, Notify};
-use crate::task_set::TaskName;
+use crate::task_set::{EndedThreads, TaskName};
 use crate::terminate::Terminate;
 
 pub(super) struct Core {
@@ -25,14 +25,21 @@ pub(super) struct Core {
     /// The instants of `State::Ending` moved.
     pub(super) tightened: tokio::sync::Notify,
     driven: Notify,
-    driver: Mutex<Option<JoinHandle<()>>>,
+    driver: EndedThreads,
     /// Which component the driver is polling, by level and place.
     polling: Mutex<Option<(usize, usize)>>,
 }
 
 enum State {
-    Open(Vec<Level>),
+    Open(Open),
     Ending(Run),
+}
+
+#[derive(Default)]
+struct Open {
+    levels: Vec<Level>,
+    /// Of all components, as they were when they were pushed.
+    names: HashSet<String>,
 }
 
 /// A termination under way.
@@ -73,33 +80,35 @@ impl Core {
         Self {
             name,
             ending: Ending::new(),
-            state: Mutex::new(State::Open(Vec::new())),
+            state: Mutex::new(State::Open(Open::default())),
             tightened: tokio::sync::Notify::new(),
             driven: Notify::default(),
-            driver: Mutex::new(None),
+            driver: EndedThreads::default(),
             polling: Mutex::new(None),
         }
     }
 
     pub(super) fn push(&self, level: Level) -> Result<(), PushError> {
+        // With no lock held: a component tells its name by a user's code.
         let names = level.names();
         let refuse = |kind, level| Err(PushError { stack: self.name.to_string(), kind, level });
         let mut state = self.state.lock();
-        let State::Open(levels) = &mut *state else { return refuse(PushErrorKind::Terminating, level) };
-        let mut taken: Vec<_> = levels.iter().flat_map(Level::names).collect();
+        let State::Open(open) = &mut *state else { return refuse(PushErrorKind::Terminating, level) };
+        let mut new = HashSet::with_capacity(names.len());
         for name in names {
-            if taken.contains(&name) {
+            if open.names.contains(&name) || new.contains(&name) {
                 return refuse(PushErrorKind::NameTaken { name }, level);
             }
-            taken.push(name);
+            new.insert(name);
         }
-        levels.push(level);
+        open.names.extend(new);
+        open.levels.push(level);
         Ok(())
     }
 
     pub(super) fn components(&self) -> Vec<Arc<dyn Terminate>> {
         match &*self.state.lock() {
-            State::Open(levels) => levels.iter().rev().flat_map(|level| level.components.iter().cloned()).collect(),
+            State::Open(open) => open.levels.iter().rev().flat_map(|level| level.components.iter().cloned()).collect(),
             State::Ending(run) => run.levels.iter().flat_map(|level| level.components.iter().cloned()).collect(),
         }
     }
@@ -265,10 +274,6 @@ pub(super) fn panicked(component: &Arc<dyn Terminate>, message: &str) -> Report 
     silent(component, format_args!("panicked while it terminated: {message}"))
 }
 
-fn name_of(component: &Arc<dyn Terminate>) -> String {
-    contain(|| component.name().into_owned()).unwrap_or_else(|_| "a component whose name panicked".to_owned())
-}
-
 /// Speaks for a component whose turn has not come: it still works, so the report it is in cannot be clean.
 fn waiting(component: &Arc<dyn Terminate>) -> Report {
     const WAITING: &str = "its turn to end has not come";
@@ -293,15 +298,14 @@ impl Owner for Core {
     fn on_begin(self: &Arc<Self>, how: &Shutdown) {
         {
             let mut state = self.state.lock();
-            let State::Open(levels) = &mut *state else { return };
-            let levels: Vec<_> = std::mem::take(levels).into_iter().rev().map(Arc::new).collect();
+            let State::Open(open) = &mut *state else { return };
+            let levels: Vec<_> = std::mem::take(&mut open.levels).into_iter().rev().map(Arc::new).collect();
             let reports = levels.iter().map(|level| vec![None; level.components.len()]).collect();
             let how = self.ending.tightened(how);
             *state = State::Ending(Run { how, levels, begun: Vec::new(), reports, is_driven: false });
         }
         // Kept before anybody can see the end, so that whoever does finds it there to join.
-        let mut driver = self.driver.lock();
-        *driver = driver::start(self, how);
+        self.driver.start(|| driver::start(self, how));
     }
 
     fn on_tighten(self: &Arc<Self>, how: &Shutdown) {
@@ -349,12 +353,8 @@ impl Owner for Core {
     }
 
     fn settle(&self) {
-        // Under the lock, so that a second caller returns no earlier than the first.
-        let mut driver = self.driver.lock();
-        if let Some(driver) = driver.take() {
-            // It has called `finish` and only returns; its panics were caught.
-            drop(driver.join());
-        }
+        // It has called `finish` and only returns; its panics were caught.
+        self.driver.join_all();
     }
 }
 

@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
 
 use super::core::{Core, Turn, panicked, silent};
+use super::level::name_of;
 use crate::block_on::block_on;
 use crate::ending::Ending;
 use crate::panics::{contain, dispose, log};
@@ -145,6 +146,25 @@ async fn terminate(core: Arc<Core>, at: (usize, usize), component: Arc<dyn Termi
         Ok(Err(error)) => silent(&component, error),
         Err(message) => after_panic(&component, &how, &message).await,
     }
+}
+
+/// Waits for the end of a component. One that panics when it is waited for counts as ended: nothing else will tell, and
+/// its report does.
+pub(super) async fn ended(component: &Arc<dyn Terminate>) {
+    let panicked = |error| log(|| tracing::error!(owner = name_of(component), error, "ended panicked"));
+    let mut ended = match contain(|| component.ended()) {
+        Ok(ended) => ended,
+        Err(error) => return panicked(error),
+    };
+    let polled = poll_fn(|cx| match contain(|| ended.poll_unpin(cx)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(())) => Poll::Ready(Ok(())),
+        Err(error) => Poll::Ready(Err(error)),
+    });
+    if let Err(error) = polled.await {
+        panicked(error);
+    }
+    dispose(ended);
 }
 
 /// Ends a component whose `terminate` panicked by the other way there is, until the abort instant.

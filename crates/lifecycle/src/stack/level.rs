@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::panics::dispose;
+use crate::panics::{contain, dispose};
 use crate::sync::Arc;
 use crate::terminate::Terminate;
 
@@ -45,8 +45,12 @@ impl Level {
     /// The components' names.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.components.iter().map(|component| component.name().into_owned()).collect()
+        self.components.iter().map(name_of).collect()
     }
+}
+
+pub(super) fn name_of(component: &Arc<dyn Terminate>) -> String {
+    contain(|| component.name().into_owned()).unwrap_or_else(|_| "a component whose name panicked".to_owned())
 }
 
 impl Drop for Level {

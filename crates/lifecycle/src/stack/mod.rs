@@ -120,7 +120,7 @@ impl Terminate for Stack {
             // Before that the levels below may not have been told.
             core.driven().await;
             for component in core.components() {
-                component.ended().await;
+                driver::ended(&component).await;
             }
             Ending::finish(&core);
             core.settle();

@@ -39,6 +39,7 @@ pub use tracked::Tracked;
 pub(crate) use self::core::Core;
 #[cfg(feature = "leak-check")]
 pub(crate) use self::live::Live;
+pub(crate) use self::threads::EndedThreads;
 use crate::ending::{Ending, Owner};
 use crate::panics::log;
 use crate::report::{Place, Report, TaskKind};

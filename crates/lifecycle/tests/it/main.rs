@@ -19,6 +19,7 @@ mod panic_places;
 mod panics;
 mod races;
 mod real_time;
+mod reentry;
 mod refusal;
 mod registry;
 mod runtimes;

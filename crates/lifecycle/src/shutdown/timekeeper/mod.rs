@@ -239,10 +239,11 @@ impl Timekeeper {
 
     /// Waits until the thread is gone, unless other watches still need it.
     pub(crate) async fn settle(&self) {
-        if PROBING.with(Cell::get) {
-            return;
-        }
         loop {
+            // At each poll, for it may be that thread which polls.
+            if PROBING.with(Cell::get) {
+                return;
+            }
             let called = self.called.notified();
             {
                 let mut state = self.state.lock();
