@@ -1,4 +1,4 @@
-//! Background work on Tokio that ends on purpose: start at [`TaskSet`], then [`Stack`] and [`service`](crate::service).
+//! Background work on Tokio that ends on purpose: start at [`TaskSet`], then [`Stack`] and `service`.
 //!
 //! # Guarantees
 //!

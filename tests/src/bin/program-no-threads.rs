@@ -4,13 +4,15 @@
 use std::error::Error;
 use std::future::pending;
 use std::process::ExitCode;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use landfall_lifecycle::{Report, Shutdown, SpawnError, Stack, TaskSet, Terminate, service};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 
+const WORKERS: usize = 2;
 /// What the process may still take: enough for all it does, and less than the stack of one thread.
 const LEFT_BYTES: u64 = 1_024 * 1_024;
 const GRACE: Duration = Duration::from_millis(300);
@@ -79,8 +81,27 @@ fn limit(is_unlimited: bool) -> Result<(), Failure> {
 fn runtime(way: Way) -> std::io::Result<Runtime> {
     match way {
         Way::CurrentThread => Builder::new_current_thread().build(),
-        _ => Builder::new_multi_thread().worker_threads(2).build(),
+        _ => Builder::new_multi_thread().worker_threads(WORKERS).build(),
     }
+}
+
+/// Returns once each worker runs: a thread that is still starting when the limit comes has no room for its signal
+/// stack, and std aborts the process. It terminates nothing, for that would make the thread that there must not be.
+async fn until_all_workers_run(handle: &Handle) -> Result<(), Failure> {
+    if handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return Ok(());
+    }
+    // Each holds its worker until all of them are held.
+    let (arrivals, all_arrived) = (TaskSet::new("arrivals"), Arc::new(Barrier::new(WORKERS)));
+    let arrive = || {
+        let all_arrived = Arc::clone(&all_arrived);
+        arrivals.spawn_on(handle, "arrives", async move { drop(all_arrived.wait()) })
+    };
+    let arriving = (0..WORKERS).map(|_| arrive()).collect::<Result<Vec<_>, _>>()?;
+    for worker in arriving {
+        worker.await?;
+    }
+    Ok(())
 }
 
 /// Ends a set with a task that is to be aborted and a future that nobody drops.
@@ -89,8 +110,7 @@ fn end(way: Way, is_unlimited: bool) -> Result<(), Failure> {
     drop(tasks.spawn_on(runtime.handle(), "deaf", pending::<()>())?);
     let held = tasks.track("held", pending::<()>())?;
     stack.push(tasks.clone())?;
-    // Both workers have come to their sleep: nothing of theirs is still to be made.
-    runtime.block_on(async {});
+    runtime.block_on(until_all_workers_run(runtime.handle()))?;
     limit(is_unlimited)?;
     let how = Shutdown::within(GRACE, ABORT);
     let report = match way {
@@ -123,7 +143,7 @@ fn tell(report: &Report, how: &Shutdown) {
 
 fn in_service(is_unlimited: bool) -> ExitCode {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all();
+    builder.worker_threads(WORKERS).enable_all();
     let tell_all = |report: &Report| {
         let set = report.children.last().unwrap_or(report);
         println!("grace of the set cut: {:?}", set.grace_cut);
@@ -133,6 +153,7 @@ fn in_service(is_unlimited: bool) -> ExitCode {
         let tasks = TaskSet::new("set");
         tasks.spawn("deaf", pending::<()>())?;
         cx.stack().push(tasks)?;
+        until_all_workers_run(&Handle::current()).await?;
         limit(is_unlimited)?;
         cx.terminate(landfall_lifecycle::Reason::Requested);
         Ok::<_, Failure>(())

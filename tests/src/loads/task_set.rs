@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 
 use super::Placed;
 use crate::findings::Kind;
-use crate::observed::{BodyError, Course};
+use crate::observed::{BodyError, Course, Unpolled};
 use crate::random::Random;
 use crate::twin::Twin;
 
@@ -24,7 +24,9 @@ pub const TWINS: &[Twin] = &[
 const DRAINS: Placed = (|set| set.spawn("drains", set.token().cancelled_owned()), concat!(file!(), ":", line!()));
 const HEEDLESS: Placed = (|set| set.spawn("heedless", pending::<()>()), concat!(file!(), ":", line!()));
 const BELOW: Placed = (|set| set.spawn("heedless below", pending::<()>()), concat!(file!(), ":", line!()));
-const LATE: Placed = (|set| set.spawn("late", pending::<()>()), concat!(file!(), ":", line!()));
+/// One that nobody polls: a task that is let in too late is dropped at its first poll, maybe before anybody looks.
+const LATE: (fn(&TaskSet) -> Result<Unpolled, SpawnError>, &str) =
+    (|set| set.track("late", pending()), concat!(file!(), ":", line!()));
 
 /// Spawns of the task that spawns until it is refused. Bounded, for it is not refused if a gate is left open.
 const SPAWNS_MAX: usize = 2_000;
@@ -49,7 +51,9 @@ pub async fn load(course: Course) -> Result<Report, BodyError> {
     course.while_it_runs(&mut random).await;
     let report = course.end(&tasks).await?;
     // Refused: what comes after the end has no owner any more.
-    _ = LATE.0(&tasks);
+    if let Ok(late) = LATE.0(&tasks) {
+        course.keep(late);
+    }
     Ok(report)
 }
 

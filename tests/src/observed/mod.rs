@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 pub use self::round::Drive;
-pub use self::target::{BodyError, Course, Target};
+pub use self::target::{BodyError, Course, Target, Unpolled};
 use crate::scenario::{self, Common, Failure};
 use crate::twin::Twin;
 

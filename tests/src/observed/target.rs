@@ -2,14 +2,14 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::pending;
+use std::future::{Pending, pending};
 use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use landfall_lifecycle::leak_check::{Foreigners, HoldPoint, Stage, Standing};
-use landfall_lifecycle::{Phase, Report, Service, Shutdown, TaskInfo, TaskSet, Terminate, service};
+use landfall_lifecycle::{Phase, Report, Service, Shutdown, TaskInfo, TaskSet, Terminate, Tracked, service};
 use tokio::runtime::{Builder, Runtime};
 
 use super::judge::HEEDLESS;
@@ -50,7 +50,12 @@ pub struct Course {
     told: Arc<Mutex<Vec<TaskSet>>>,
     /// Looked at for whether anything is left that heeds the termination.
     awaited: Arc<Mutex<Vec<TaskSet>>>,
+    /// Kept where the program is held at `ended`.
+    kept: Arc<Mutex<Vec<Unpolled>>>,
 }
+
+/// A tracked future that lives for as long as it is kept, since nobody polls it.
+pub type Unpolled = Tracked<Pending<()>>;
 
 /// Why a load did not come to its end.
 pub type BodyError = Box<dyn Error + Send + Sync>;
@@ -70,7 +75,7 @@ impl Target {
             planted::plant(fault)?;
         }
         let planted = self.planted.clone();
-        Ok(Course { seed: self.seed, planted, told: Arc::default(), awaited: Arc::default() })
+        Ok(Course { seed: self.seed, planted, told: Arc::default(), awaited: Arc::default(), kept: Arc::default() })
     }
 
     /// A service that is held and has the times of all targets.
@@ -135,6 +140,11 @@ impl Course {
     pub fn awaited(&self, set: TaskSet) -> TaskSet {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner).push(set.clone());
         set
+    }
+
+    /// Keeps a future until the program has been looked at where its termination has reported.
+    pub fn keep(&self, unpolled: Unpolled) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(unpolled);
     }
 
     /// Lets what was started run for a random moment.

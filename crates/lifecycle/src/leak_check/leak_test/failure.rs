@@ -68,10 +68,17 @@ pub enum LeakTestFailure {
 }
 
 /// What a leak test's process printed, in the order in which it did, its end if there is much.
+///
+/// The lines with which the harness announces the test are none of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TestOutput(pub(super) String);
+pub struct TestOutput(String);
 
 impl TestOutput {
+    /// What a process printed that was started for the test of this name.
+    pub(super) fn of(printed: &str, name: &str) -> Self {
+        Self(without_preamble(printed, name).unwrap_or(printed).to_owned())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -85,5 +92,33 @@ impl std::fmt::Display for TestOutput {
             "" => Ok(()),
             text => write!(f, "\n--- what the test printed ---\n{text}"),
         }
+    }
+}
+
+/// What follows `running 1 test` and `test NAME ... `; the latter is on the line on which the test begins to print.
+fn without_preamble<'a>(printed: &'a str, name: &str) -> Option<&'a str> {
+    let line = printed.strip_prefix("\nrunning 1 test\n")?.strip_prefix("test ")?.strip_prefix(name)?;
+    line.strip_prefix(" - should panic").unwrap_or(line).strip_prefix(" ... ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_harness_says_first_is_not_the_tests() {
+        let own = |printed| TestOutput::of(printed, "a::test").0;
+        assert_eq!(own("\nrunning 1 test\ntest a::test ... printed\nmore\n"), "printed\nmore\n");
+        assert_eq!(own("\nrunning 1 test\ntest a::test - should panic ... "), "");
+        // Its beginning is gone if there was much, and another harness may say other things.
+        for other in ["", "the end of much\n", "\nrunning 1 test\ntest another ... printed\n"] {
+            assert_eq!(own(other), other);
+        }
+    }
+
+    #[test]
+    fn nothing_is_shown_where_nothing_was_printed() {
+        let none = TestOutput::of("\nrunning 1 test\ntest a::test ... ", "a::test");
+        assert_eq!(none.to_string(), "");
     }
 }

@@ -43,7 +43,7 @@ fn attempt(test: &LeakTest, name: &str, call: u32) -> Result<(), LeakTestFailure
     let status = start(name, call, &records, &printed)
         .and_then(|process| Process(process).wait(test.limit))
         .map_err(no_process)?;
-    let output = TestOutput(printed.read().map_err(no_process)?);
+    let output = TestOutput::of(&printed.read().map_err(no_process)?, name);
     let records = Record::all(&records.read().map_err(no_process)?);
     let has_started = !records.is_empty();
     match (records.into_iter().next_back(), status) {
