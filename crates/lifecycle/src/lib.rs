@@ -33,6 +33,7 @@
 
 mod block_on;
 mod current;
+mod ended_threads;
 mod ending;
 #[cfg(landfall_faults)]
 mod faults;

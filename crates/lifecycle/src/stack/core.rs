@@ -10,12 +10,13 @@ use futures_util::future::FutureExt;
 
 use super::driver;
 use super::level::{Level, PushError, PushErrorKind, name_of};
+use crate::ended_threads::EndedThreads;
 use crate::ending::{Ending, Owner};
 use crate::panics::{contain, log};
 use crate::report::Report;
 use crate::shutdown::{Reason, Shutdown, probe};
 use crate::sync::{Arc, Mutex, Notify};
-use crate::task_set::{EndedThreads, TaskName};
+use crate::task_set::TaskName;
 use crate::terminate::Terminate;
 
 pub(super) struct Core {

@@ -14,10 +14,10 @@ use super::history::{History, Left};
 use super::name::TaskName;
 use super::phase::{Phase, aborts_from};
 use super::registry::{Entry, Gone, Registry, TaskId};
-use super::threads::EndedThreads;
 use super::ticks::{Epoch, Ticks};
 use super::{PanicPolicy, TaskSetOptions};
 use crate::current::Stay;
+use crate::ended_threads::EndedThreads;
 use crate::ending::Ending;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};

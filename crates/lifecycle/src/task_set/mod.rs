@@ -17,7 +17,6 @@ mod queue;
 mod registry;
 mod spawn;
 mod task;
-mod threads;
 mod ticks;
 mod tracked;
 
@@ -39,7 +38,6 @@ pub use tracked::Tracked;
 pub(crate) use self::core::Core;
 #[cfg(feature = "leak-check")]
 pub(crate) use self::live::Live;
-pub(crate) use self::threads::EndedThreads;
 use crate::ending::{Ending, Owner};
 use crate::panics::log;
 use crate::report::{Place, Report, TaskKind};

@@ -23,7 +23,7 @@ struct Ended {
 
 impl EndedThreads {
     /// Takes over a thread that has nothing but its epilogue left.
-    pub(super) fn push(&self, thread: JoinHandle<()>) {
+    pub(crate) fn push(&self, thread: JoinHandle<()>) {
         self.ended.lock().threads.push(thread);
     }
 
@@ -34,7 +34,7 @@ impl EndedThreads {
     }
 
     /// Joins those that are gone already, so that a set which makes many threads keeps few handles.
-    pub(super) fn join_gone(&self) {
+    pub(crate) fn join_gone(&self) {
         self.join(is_finished);
     }
 
