@@ -33,6 +33,13 @@ impl EndedThreads {
         ended.threads.extend(start());
     }
 
+    /// Whether none is left to be joined.
+    #[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
+    pub(crate) fn is_empty(&self) -> bool {
+        let ended = self.ended.lock();
+        ended.threads.is_empty() && ended.joining.is_empty()
+    }
+
     /// Joins those that are gone already, so that a set which makes many threads keeps few handles.
     pub(crate) fn join_gone(&self) {
         self.join(is_finished);

@@ -95,11 +95,12 @@ impl Timekeeper {
         let now = self.now();
         let mut state = self.state.lock();
         if state.watches.is_empty() {
-            let handle = match std::mem::replace(&mut state.keeper, Keeper::None) {
-                Keeper::Running(handle) | Keeper::Leaving(handle) => handle,
-                Keeper::None => None,
-            };
-            state.keeper = Keeper::Leaving(handle);
+            let keeper = std::mem::replace(&mut state.keeper, Keeper::None);
+            #[cfg(landfall_faults)]
+            let keeper = if is_armed(Fault::LeaveThread) { Keeper::None } else { keeper };
+            if let Keeper::Running(Some(thread)) = keeper {
+                self.ended.push(thread);
+            }
             drop(state);
             // A waker may poll in place what waits for this thread, which cannot wait for itself.
             probe(|| self.called.notify_all());

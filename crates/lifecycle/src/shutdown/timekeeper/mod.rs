@@ -15,6 +15,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{Clock, Kind};
+use crate::ended_threads::EndedThreads;
 use crate::panics::{contain, log};
 use crate::sync::thread::JoinHandle;
 use crate::sync::{Arc, Condvar, Mutex, Notify};
@@ -53,6 +54,8 @@ pub(crate) struct Timekeeper {
     wake_task: tokio::sync::Notify,
     /// Those who join the thread wait here until it is about to return, or is needed after all.
     called: Notify,
+    /// Joined with no lock held: a thread that leaves wakes those who wait for it, and a waker may come back here.
+    ended: EndedThreads,
 }
 
 struct State {
@@ -79,14 +82,12 @@ struct Watch {
 /// | from      | event               | to        |
 /// |-----------|---------------------|-----------|
 /// | `None`    | first watch         | `Running` |
-/// | `Running` | no watch left       | `Leaving` |
-/// | `Leaving` | first watch         | `Running` |
-/// | `Leaving` | joined              | `None`    |
+/// | `Running` | no watch left       | `None`    |
+///
+/// A thread that has left has nothing but its epilogue before it, and is among the `ended`.
 enum Keeper {
     None,
     Running(Option<JoinHandle<()>>),
-    /// Only the thread's epilogue is left.
-    Leaving(Option<JoinHandle<()>>),
 }
 
 crate::sync::per_thread! {
@@ -123,6 +124,7 @@ impl Timekeeper {
             wake_thread: Condvar::default(),
             wake_task: tokio::sync::Notify::new(),
             called: Notify::default(),
+            ended: EndedThreads::default(),
         }
     }
 
@@ -178,7 +180,7 @@ impl Timekeeper {
     /// Whether there is no thread, not one in its last instructions either.
     #[cfg(all(test, any(landfall_loom, landfall_shuttle)))]
     pub(crate) fn is_joined(&self) -> bool {
-        matches!(self.state.lock().keeper, Keeper::None)
+        matches!(self.state.lock().keeper, Keeper::None) && self.ended.is_empty()
     }
 
     /// The runtime that keeps the time instead of a thread, on a test clock.
@@ -206,9 +208,7 @@ impl Timekeeper {
     /// The part of [`watch`](Self::watch) that wakes nobody, for who holds a lock; [`tell_of`](Self::tell_of) follows.
     pub(crate) fn add(self: &Arc<Self>, at: Instant, target: Arc<dyn Watched>) -> Result<Added, NoClockThread> {
         let mut state = self.state.lock();
-        if !matches!(state.keeper, Keeper::Running(_)) {
-            let before = std::mem::replace(&mut state.keeper, Keeper::None);
-            before.join();
+        if matches!(state.keeper, Keeper::None) {
             state.keeper = Keeper::Running(self.start()?);
         }
         let id = WatchId(state.next_id);
@@ -219,6 +219,7 @@ impl Timekeeper {
     }
 
     pub(crate) fn tell_of(&self, added: &Added) {
+        self.ended.join_gone();
         if added.is_next {
             self.wake();
         }
@@ -237,7 +238,7 @@ impl Timekeeper {
         }
     }
 
-    /// Waits until the thread is gone, unless other watches still need it.
+    /// Waits until the thread is gone, unless other watches still need it; those before it are gone in any case.
     pub(crate) async fn settle(&self) {
         loop {
             // At each poll, for it may be that thread which polls.
@@ -245,16 +246,12 @@ impl Timekeeper {
                 return;
             }
             let called = self.called.notified();
-            {
-                let mut state = self.state.lock();
-                if state.watches.len() > state.calling {
-                    return;
-                }
-                match std::mem::replace(&mut state.keeper, Keeper::None) {
-                    Keeper::None => return,
-                    leaving @ Keeper::Leaving(_) => return leaving.join(),
-                    running @ Keeper::Running(_) => state.keeper = running,
-                }
+            let is_leaving = {
+                let state = self.state.lock();
+                state.watches.len() <= state.calling && matches!(state.keeper, Keeper::Running(_))
+            };
+            if !is_leaving {
+                return self.ended.join_all();
             }
             called.await;
         }
@@ -271,20 +268,6 @@ impl State {
         let watch = self.watches.remove(&id)?;
         self.queue.remove(&(watch.at, id));
         Some(watch)
-    }
-}
-
-impl Keeper {
-    /// Joins a thread that has nothing but its epilogue left.
-    fn join(self) {
-        if let Self::Leaving(Some(handle)) = self {
-            #[cfg(landfall_faults)]
-            if crate::faults::is_armed(crate::faults::Fault::LeaveThread) {
-                return;
-            }
-            // It cannot have panicked: calls are caught. A failed join has nothing to tell either way.
-            drop(handle.join());
-        }
     }
 }
 
