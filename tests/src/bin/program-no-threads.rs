@@ -95,7 +95,7 @@ async fn until_all_workers_run(handle: &Handle) -> Result<(), Failure> {
     let (arrivals, all_arrived) = (TaskSet::new("arrivals"), Arc::new(Barrier::new(WORKERS)));
     let arrive = || {
         let all_arrived = Arc::clone(&all_arrived);
-        arrivals.spawn_on(handle, "arrives", async move { drop(all_arrived.wait()) })
+        arrivals.spawn_on(handle, "arrives", async move { all_arrived.wait().is_leader() })
     };
     let arriving = (0..WORKERS).map(|_| arrive()).collect::<Result<Vec<_>, _>>()?;
     for worker in arriving {

@@ -21,12 +21,14 @@ pub const TWINS: &[Twin] = &[
     Twin::product("swallow-cancel", Kind::Aborted).named("drains").at(DRAINS.1),
 ];
 
+/// A future that is tracked and that nobody polls, with its place.
+type Late = (fn(&TaskSet) -> Result<Unpolled, SpawnError>, &'static str);
+
 const DRAINS: Placed = (|set| set.spawn("drains", set.token().cancelled_owned()), concat!(file!(), ":", line!()));
 const HEEDLESS: Placed = (|set| set.spawn("heedless", pending::<()>()), concat!(file!(), ":", line!()));
 const BELOW: Placed = (|set| set.spawn("heedless below", pending::<()>()), concat!(file!(), ":", line!()));
-/// One that nobody polls: a task that is let in too late is dropped at its first poll, maybe before anybody looks.
-const LATE: (fn(&TaskSet) -> Result<Unpolled, SpawnError>, &str) =
-    (|set| set.track("late", pending()), concat!(file!(), ":", line!()));
+/// Polled by nobody: a task that is let in too late is dropped at its first poll, maybe before anybody looks.
+const LATE: Late = (|set| set.track("late", pending()), concat!(file!(), ":", line!()));
 
 /// Spawns of the task that spawns until it is refused. Bounded, for it is not refused if a gate is left open.
 const SPAWNS_MAX: usize = 2_000;
