@@ -13,7 +13,6 @@ use crate::twin::Twin;
 /// The faults that show here; the first one is planted here.
 pub const TWINS: &[Twin] = &[
     Twin::planted(UNREAPED, Kind::ChildProcess).named("sleep"),
-    Twin::product("leave-thread", Kind::Thread).named("landfall-clock"),
     Twin::product("swallow-cancel", Kind::Aborted).named("keeper").at(KEEPER.1),
 ];
 
