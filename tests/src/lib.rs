@@ -9,7 +9,8 @@
 //! - [`observed`] ones are observer and observed in one program; what the target does is in [`loads`]. Their twins are
 //!   planted leaks of each kind, and fault points of the product in a build with `--cfg landfall_faults`.
 //!
-//! Besides, [`watch`] does to somebody else's program what can be done from outside.
+//! Besides, [`watch`] does to somebody else's program what can be done from outside, and [`otp`] runs scenarios on our
+//! supervisors whose histories are compared with those of OTP's.
 //!
 //! Whoever judges does not borrow from whom is judged: no runtime, no task set, but blocking sockets and scoped threads.
 //! The exceptions are `landfall_lifecycle::leak_check`, which reads what another process holds, and whose eye the
@@ -25,6 +26,7 @@ pub mod journal;
 pub mod load;
 pub mod loads;
 pub mod observed;
+pub mod otp;
 pub mod process;
 pub mod program;
 pub mod random;

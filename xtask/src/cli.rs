@@ -16,6 +16,8 @@ pub(crate) enum Command {
     Shuttle { full: bool, seed: Option<String> },
     Miri,
     LeakCheck(Box<leak_check::Options>),
+    Conformance { name: String },
+    Interop { name: String, seed: Option<String> },
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
@@ -36,6 +38,7 @@ struct Flag {
 
 const LIST: &str = "--list";
 const FULL: &str = "--full";
+const SEED: &str = "--seed";
 
 const VERBS: &[Verb] = &[
     Verb {
@@ -77,7 +80,7 @@ const VERBS: &[Verb] = &[
         operand: None,
         flags: &[
             Flag { name: FULL, value: None, about: "with twenty-five times as many schedules" },
-            Flag { name: "--seed", value: Some("N"), about: "the schedule of this seed once more" },
+            Flag { name: SEED, value: Some("N"), about: "the schedule of this seed once more" },
         ],
     },
     Verb {
@@ -85,6 +88,18 @@ const VERBS: &[Verb] = &[
         about: "the unit tests of the core under miri, with its check for leaks, then a planted leak",
         operand: None,
         flags: &[],
+    },
+    Verb {
+        name: "conformance",
+        about: "the tests of a table of cases, and shows each case with its tests and what came of them",
+        operand: Some("NAME"),
+        flags: &[],
+    },
+    Verb {
+        name: "interop",
+        about: "scenarios on another implementation and on ours, whose histories must be equal",
+        operand: Some("NAME"),
+        flags: &[Flag { name: SEED, value: Some("N"), about: "the generated scenarios of this seed once more" }],
     },
     Verb {
         name: "bench",
@@ -100,7 +115,7 @@ const VERBS: &[Verb] = &[
 const LEAK_CHECK: &[Flag] = &[
     Flag { name: "--scenario", value: Some("NAME"), about: "run this scenario only" },
     Flag { name: "--fault", value: Some("NAME"), about: "run this planted fault only; `none`: the quiet rounds only" },
-    Flag { name: "--seed", value: Some("N"), about: "the seed of all that is random; another one each time otherwise" },
+    Flag { name: SEED, value: Some("N"), about: "the seed of all that is random; another one each time otherwise" },
     Flag { name: "--full", value: None, about: "200 quiet rounds in place of 20, and in all builds" },
     Flag { name: LIST, value: None, about: "list the scenarios with their limits and faults" },
     Flag { name: "--json", value: Some("FILE"), about: "keep every cell with all its details" },
@@ -143,9 +158,11 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "test" => Command::Test,
         "tidy" => Command::Tidy { bless: has("--bless") },
         "loom" => Command::Loom { full: has(FULL) },
-        "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once("--seed", values("--seed"))?)? },
+        "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once(SEED, values(SEED))?)? },
         "miri" => Command::Miri,
         "leak-check" => Command::LeakCheck(Box::new(leak_check::Options::read(&given)?)),
+        "conformance" => Command::Conformance { name: operand },
+        "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)? },
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -270,6 +287,11 @@ mod tests {
         assert_eq!(parsed("loom --full"), Ok(Command::Loom { full: true }));
         assert_eq!(parsed("miri"), Ok(Command::Miri));
         assert_eq!(parsed("shuttle --seed 7"), Ok(Command::Shuttle { full: false, seed: Some("7".to_owned()) }));
+        assert_eq!(parsed("conformance otp"), Ok(Command::Conformance { name: "otp".to_owned() }));
+        assert_eq!(
+            parsed("interop otp --seed 7"),
+            Ok(Command::Interop { name: "otp".to_owned(), seed: Some("7".to_owned()) })
+        );
         assert_eq!(
             parsed("bench lifecycle --check --json=f.json"),
             Ok(Command::Bench { name: "lifecycle".to_owned(), json: Some("f.json".into()), check: true })
@@ -278,8 +300,10 @@ mod tests {
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("fix", &["`fix`", "ci, test, tidy, leak-check, loom, shuttle, miri, bench"]);
+        refused("fix", &["`fix`", "ci, test, tidy, leak-check, loom, shuttle, miri, conformance, interop, bench"]);
         refused("bench", &["`bench NAME`"]);
+        refused("interop", &["`interop NAME`"]);
+        refused("conformance otp --seed 7", &["`conformance`", "`--seed"]);
         refused("bench --check lifecycle", &["`bench NAME`"]);
         refused("bench lifecycle pool", &["`bench`", "`pool`"]);
         refused("bench lifecycle --json a --json b", &["once"]);

@@ -1,4 +1,5 @@
-//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `leak-check`, `loom`, `shuttle`, `miri` and `bench`.
+//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `leak-check`, `loom`, `shuttle`, `miri`, `conformance`,
+//! `interop` and `bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -6,8 +7,10 @@ mod cargo;
 mod child;
 mod ci;
 mod cli;
+mod conformance;
 mod counts;
 mod examples;
+mod interop;
 mod leak_check;
 mod miri;
 mod models;
@@ -46,6 +49,8 @@ fn main() -> ExitCode {
         Command::Shuttle { full, seed } => models::run(&SHUTTLE, Effort { full, seed: seed.as_deref() }),
         Command::Miri => miri::run(),
         Command::LeakCheck(options) => leak_check::run(&options),
+        Command::Conformance { name } => conformance::run(&name),
+        Command::Interop { name, seed } => interop::run(&name, seed.as_deref()),
         Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {
