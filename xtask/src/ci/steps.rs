@@ -178,7 +178,8 @@ fn otp(workspace: &Workspace) -> Result<Outcome, String> {
     if workspace.package(roster::TESTS).is_none() {
         return Ok(Outcome::Skipped(format!("there is no package {}", roster::TESTS)));
     }
-    Ok(Outcome::Counted(interop::all(workspace, interop::draw_seed())?))
+    // The same scenarios in each run, so that a change is to blame for what fails; the verb draws its own seed.
+    Ok(Outcome::Counted(interop::all(workspace, 1)?))
 }
 
 fn loom(workspace: &Workspace) -> Result<Outcome, String> {

@@ -35,7 +35,7 @@ pub(crate) fn run(name: &str, seed: Option<&str>) -> Result<bool, String> {
 }
 
 /// A seed that is another one each time, short enough to be typed.
-pub(crate) fn draw_seed() -> u64 {
+fn draw_seed() -> u64 {
     RandomState::new().build_hasher().finish() % 1_000_000_000
 }
 
