@@ -18,6 +18,8 @@ use crate::child_id::InstanceId;
 use crate::engine::{Action, Budget, CallId, Event, Reply, Up};
 use crate::events::TreeEventKind;
 use crate::exit::Exit;
+#[cfg(landfall_faults)]
+use crate::faults::{self, Fault};
 use crate::make::Make;
 use crate::panics::contain;
 use crate::policy::SpecInfo;
@@ -216,7 +218,9 @@ impl Core {
         Event::Exited(instance, exit)
     }
 
-    fn terminates(&self, how: Shutdown) -> Event<Make> {
+    fn terminates(self: &Arc<Self>, how: Shutdown) -> Event<Make> {
+        #[cfg(landfall_faults)]
+        self.leave_timers();
         let now = how.clock_now();
         let at = |instant: std::time::Instant| self.now() + instant.saturating_duration_since(now);
         let budget = Budget { grace: at(how.grace()), abort: at(how.abort()) };
@@ -233,6 +237,10 @@ impl Core {
     }
 
     fn stop(&self, instance: InstanceId, limit: Option<Duration>) {
+        #[cfg(landfall_faults)]
+        if self.takes_for_gone(instance) {
+            return;
+        }
         let (owner, told) = {
             let mut state = self.lock();
             let Some(live) = state.live.get_mut(&instance) else { return };
@@ -264,6 +272,10 @@ impl Core {
     }
 
     fn abort(&self, instance: InstanceId) {
+        #[cfg(landfall_faults)]
+        if faults::is_armed(Fault::SwallowAbort) {
+            return;
+        }
         let (owner, told) = {
             let mut state = self.lock();
             let Some(live) = state.live.get_mut(&instance) else { return };
