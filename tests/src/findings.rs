@@ -48,6 +48,12 @@ pub enum Kind {
     Session,
     /// A task that would have finished by itself was aborted.
     Aborted,
+    /// Two instances of one child lived at once.
+    Twice,
+    /// Something began or was asked to stop before its turn.
+    Disorder,
+    /// Something began after the end.
+    StartedLate,
     /// Grace ended before its instant though nobody asked for that.
     GraceCut,
     /// A secret was printed.
@@ -77,6 +83,9 @@ impl Kind {
             Self::File => "file",
             Self::Session => "server session",
             Self::Aborted => "aborted",
+            Self::Twice => "twice at once",
+            Self::Disorder => "out of order",
+            Self::StartedLate => "started late",
             Self::GraceCut => "grace cut",
             Self::Secret => "secret",
         }
