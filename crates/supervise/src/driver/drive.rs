@@ -1,10 +1,11 @@
 //! The driver's loop, and what becomes of the children when it cannot go on.
 
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -21,6 +22,13 @@ use crate::report::EndCause;
 
 /// Ends of what is no task of the supervisor's own.
 pub(super) type Joins = FuturesUnordered<BoxFuture<'static, (InstanceId, Left)>>;
+
+/// Rings when the engine is to be told of the time.
+struct Alarm {
+    at: Instant,
+    is_ending: bool,
+    sleep: SleepUntil,
+}
 
 /// Drives a supervisor to its end. A panic of the driver ends the children all the same.
 pub(super) async fn run(core: Arc<Core>, drive: impl Future<Output = ()>) {
@@ -46,11 +54,12 @@ impl Drop for Fallen {
 
 pub(super) async fn drive(core: Arc<Core>) {
     let mut joins = Joins::new();
+    let mut alarm = None;
     loop {
         if let Some(cause) = core.turn(&mut joins) {
             return core.conclude(cause).await;
         }
-        core.next_event(&mut joins).await;
+        core.next_event(&mut joins, &mut alarm).await;
     }
 }
 
@@ -78,35 +87,54 @@ impl Core {
         }
     }
 
-    /// Until the engine wants to be told of the time: on the clock of the termination, if there is one.
-    fn sleep(&self) -> Option<SleepUntil> {
+    /// Sets the alarm for when the engine wants to be told of the time: on the clock of the termination, if there is
+    /// one.
+    ///
+    /// One that rings too early is left: the next child's limit is nearly always later than the one before, and the
+    /// clock is not to be set for each.
+    fn set(&self, alarm: &mut Option<Alarm>) {
         let state = self.lock();
-        let at = self.epoch + state.engine.next_due()?;
-        Some(state.how.as_ref().unwrap_or(&self.timer).sleep_until(at))
+        let Some(due) = state.engine.next_due() else {
+            *alarm = None;
+            return;
+        };
+        let (at, is_ending) = (self.epoch + due, state.how.is_some());
+        if alarm.as_ref().is_some_and(|alarm| alarm.is_ending == is_ending && alarm.at <= at) {
+            return;
+        }
+        let sleep = state.how.as_ref().unwrap_or(&self.timer).sleep_until(at);
+        drop(state);
+        *alarm = Some(Alarm { at, is_ending, sleep });
     }
 
     /// Waits until there is something to look at.
-    async fn next_event(&self, joins: &mut Joins) {
+    async fn next_event(&self, joins: &mut Joins, alarm: &mut Option<Alarm>) {
         let mut woken = pin!(self.wake.notified());
-        let sleep = self.sleep();
-        let mut due = pin!(async {
-            match sleep {
-                Some(sleep) => sleep.await,
-                None => pending().await,
-            }
-        });
+        self.set(alarm);
+        let mut has_rung = false;
         let joined = poll_fn(|cx| {
             // Ends first: they are what others wait for.
             if let Poll::Ready(Some(joined)) = joins.poll_next_unpin(cx) {
                 return Poll::Ready(Some(joined));
             }
-            if woken.as_mut().poll(cx).is_ready() || due.as_mut().poll(cx).is_ready() {
+            if woken.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            if alarm.as_mut().is_some_and(|alarm| Pin::new(&mut alarm.sleep).poll(cx).is_ready()) {
+                has_rung = true;
                 return Poll::Ready(None);
             }
             Poll::Pending
         });
         if let Some((instance, left)) = joined.await {
             self.post(Note::Joined(instance, left));
+        }
+        if has_rung
+            && let Some(rung) = alarm.take()
+            && self.timer.clock_now() < rung.at
+        {
+            // No thread could be made to keep the time, so this task looks at the clock; others are to run meanwhile.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -66,6 +66,32 @@ async fn a_blocking_child_is_a_straggler_that_is_named_and_the_report_is_on_time
     assert!(tree.terminate(&how).await.unwrap().stragglers().next().is_none());
 }
 
+/// Real time, as above: every worker of the runtime is held, so nobody polls the driver.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_report_is_on_time_while_all_workers_are_busy() {
+    let (release, blocked) = mpsc::channel::<()>();
+    let blocked = std::sync::Mutex::new(Some(blocked));
+    let (entered, has_entered) = mpsc::channel();
+    let worker = ChildSpec::worker("blocks", move |_cx| {
+        let (blocked, entered) = (blocked.lock().unwrap().take(), entered.clone());
+        async move {
+            entered.send(()).unwrap();
+            if let Some(blocked) = blocked {
+                blocked.recv().ok();
+            }
+        }
+    });
+    let tree = Supervisor::builder("app").answers_early().child(worker).start().await.unwrap();
+    // It blocks this thread, which is none of the runtime's workers.
+    has_entered.recv().unwrap();
+    let how = Shutdown::within(Duration::ZERO, Duration::from_millis(100));
+    let report = tree.terminate(&how).await.unwrap();
+    assert!(Instant::now() <= how.abort() + Duration::from_secs(1));
+    assert_eq!(report.stragglers().count(), 1, "{report}");
+    release.send(()).unwrap();
+    tree.ended().await;
+}
+
 /// Real time, as above.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_second_instance_starts_beside_a_stuck_one() {

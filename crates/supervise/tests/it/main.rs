@@ -12,3 +12,4 @@ mod order;
 mod panics;
 mod shown;
 mod specs;
+mod stress;
