@@ -210,8 +210,13 @@ impl Findings {
 
     /// As the verdict lists them, at most so many as are told in words.
     pub fn to_json(&self) -> Value {
+        self.all_to_json().into_iter().take(SHOWN_MAX).collect()
+    }
+
+    /// Each thing that is wrong once, for whoever judges it elsewhere.
+    pub fn all_to_json(&self) -> Vec<Value> {
         let told = |(it, times): (&Finding, usize)| json!({ "kind": it.kind.word(), "name": it.name, "place": it.place, "detail": it.text, "times": times });
-        self.grouped().into_iter().take(SHOWN_MAX).map(told).collect()
+        self.grouped().into_iter().map(told).collect()
     }
 
     /// Each thing that is wrong once, with how often it was found.

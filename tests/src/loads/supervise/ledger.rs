@@ -34,6 +34,8 @@ struct State {
     excused: Vec<&'static str>,
     next: u64,
     begun: u64,
+    /// The child of the root that was asked to stop last: that is done only at the end.
+    ended_down_to: Option<u32>,
     is_over: bool,
     findings: Findings,
 }
@@ -61,8 +63,8 @@ impl Ledger {
     pub(super) fn begin(&self, child: &Child) -> Instance {
         let mut state = self.lock();
         let (name, position) = (&child.name, &child.position);
-        if state.is_over {
-            state.find(Kind::StartedLate, child, format!("`{name}` began after the end"));
+        if state.is_over || state.ended_down_to.is_some_and(|root| position.first() > Some(&root)) {
+            state.find(Kind::StartedLate, child, format!("`{name}` began after its end"));
         }
         if state.alive.values().any(|other| (&other.position, &other.name) == (position, name)) {
             state.find(Kind::Twice, child, format!("`{name}` began while another instance of it lived"));
@@ -119,6 +121,9 @@ impl Instance {
         let mut state = self.ledger.lock();
         if self.child.is_one_of_many {
             return;
+        }
+        if let [root] = self.child.position[..] {
+            state.ended_down_to = Some(root);
         }
         let later = |other: &&Child| {
             is_before(&self.child.position, &other.position) && !state.excused.contains(&other.name.as_str())
@@ -198,6 +203,9 @@ mod tests {
         let instance = ledger.begin(&only);
         drop(ledger.begin(&only));
         finds(&ledger, Kind::Twice, "only");
+        instance.asked();
+        drop(ledger.begin(&child(&[1, 0], "below")));
+        finds(&ledger, Kind::StartedLate, "below");
         ledger.over();
         finds(&ledger, Kind::Task, "only");
         drop(instance);

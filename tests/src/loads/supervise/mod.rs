@@ -9,7 +9,7 @@ mod tree;
 use std::time::Duration;
 
 use landfall_lifecycle::{Report, Terminate};
-use landfall_supervise::{ChildState, SimpleSupervisor, Supervisor};
+use landfall_supervise::{ChildState, SimpleSupervisor, Supervisor, TreeChild};
 
 pub use self::stuck::{TWINS as STUCK_TWINS, load as stuck};
 pub use self::told::drive;
@@ -23,7 +23,7 @@ use crate::twin::Twin;
 /// The faults of the product that show here.
 pub const TWINS: &[Twin] = &[
     Twin::product("supervise/fire-late", Kind::StartedLate).named("delayed").at(tree::DELAYED.place),
-    Twin::product("supervise/forget-tasks", Kind::Task).named("side work").at(tree::SIDE_WORK.1),
+    Twin::product("supervise/forget-tasks", Kind::ForeignTask).at_if_told(tree::SIDE_WORK.1),
     Twin::product("supervise/leave-old", Kind::Twice).named("second").at(tree::SECOND.place),
     Twin::product("supervise/skip-join", Kind::Task).named("keeper").at(tree::KEEPER.place),
     Twin::product("supervise/stop-in-start-order", Kind::Disorder).named("keeper").at(tree::KEEPER.place),
@@ -45,7 +45,7 @@ enum Moment {
 const MOMENT_WITHIN: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 /// A restart that was to be delayed would have come by then.
-const LATE_WITHIN: Duration = Duration::from_millis(100);
+const LATE_WITHIN: Duration = Duration::from_millis(150);
 
 /// Runs it: a tree for each moment, one after the other.
 ///
@@ -58,7 +58,7 @@ pub async fn load(course: Course) -> Result<Report, BodyError> {
     for moment in [Moment::GroupRestart, Moment::DelayedRestart, Moment::Start] {
         let report = grow(&course, &grove, moment, &mut random).await?;
         if !report.is_clean() {
-            let text = format!("terminated in {moment:?}: {report}");
+            let text = format!("terminated in {moment:?}: {}", report.to_string().replace('\n', "; "));
             grove.ledger().find(Finding::new(Kind::Unclean, text).named(report.name.clone()));
         }
         grove.replant();
@@ -104,12 +104,12 @@ async fn end(course: &Course, grove: &Grove, tree: &Supervisor) -> Result<Report
 }
 
 fn has_come(tree: &Supervisor, moment: Moment) -> bool {
-    let has = |supervisor: &str, is_sought: fn(ChildState) -> bool| {
-        tree.supervisor(supervisor).is_some_and(|it| it.which_children().iter().any(|child| is_sought(child.state)))
+    let has = |supervisor: &str, is_sought: fn(&TreeChild) -> bool| {
+        tree.supervisor(supervisor).is_some_and(|it| it.which_children().iter().any(is_sought))
     };
     match moment {
         Moment::Any | Moment::Start => true,
-        Moment::GroupRestart => has("group", |state| state == ChildState::Stopping),
-        Moment::DelayedRestart => has("patient", |state| state == ChildState::Waiting),
+        Moment::GroupRestart => has("group", |child| child.state == ChildState::Stopping),
+        Moment::DelayedRestart => has("patient", |child| child.retry_in.is_some_and(|left| left > tree::DELAY / 2)),
     }
 }

@@ -19,7 +19,7 @@ const KINDS: &[Kind] =
 /// Prints what the journal found.
 pub(super) fn tell(ledger: &Ledger) {
     let (findings, begun) = ledger.close();
-    for finding in findings.to_json().as_array().into_iter().flatten() {
+    for finding in findings.all_to_json() {
         eprintln!("{FOUND}{finding}");
     }
     eprintln!("{THROUGH}{}", json!(begun));
@@ -62,7 +62,7 @@ mod tests {
             let finding = Finding::new(*kind, "two").named("child").at(Some("x.rs:1".to_owned()));
             let mut findings = Findings::default();
             findings.push(finding.clone());
-            assert_eq!(read(&findings.to_json()[0].to_string()), Some(finding));
+            assert_eq!(read(&findings.all_to_json()[0].to_string()), Some(finding));
         }
         assert_eq!(read("{}"), None);
     }

@@ -44,7 +44,7 @@ const START: Duration = Duration::from_millis(2);
 const STOP: Duration = Duration::from_millis(3);
 const CRASH: Duration = Duration::from_millis(8);
 const KEEPER_STOP: Duration = Duration::from_millis(25);
-const DELAY: Duration = Duration::from_millis(10);
+pub(super) const DELAY: Duration = Duration::from_millis(60);
 /// For a start that nobody holds up.
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// Restarts that a supervisor allows: none of a tree's crashes is to end it.
@@ -163,8 +163,9 @@ impl Grove {
         let crash = async {
             tokio::time::sleep(random.time_below(START)).await;
             cx.ready();
-            let left = if child.name == KEEPER.name { None } else { self.take_crash() };
-            if left.is_none() || random.within(0..3) == 0 {
+            // What is delayed is slow enough; the others would never come to rest.
+            let crashes = child.name == DELAYED.name || child.name != KEEPER.name && self.take_crash(&mut random);
+            if !crashes {
                 std::future::pending::<()>().await;
             }
             tokio::time::sleep(random.time_below(CRASH)).await;
@@ -186,10 +187,11 @@ impl Grove {
         Ok(())
     }
 
-    /// One of the crashes that the tree has left.
-    fn take_crash(&self) -> Option<u64> {
+    /// Whether it is one of the crashes that the tree has left.
+    fn take_crash(&self, random: &mut Random) -> bool {
         let left = &self.0.crashes_left;
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok()
+        random.within(0..3) > 0
+            && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
     /// Moments of its own for whoever asks.
