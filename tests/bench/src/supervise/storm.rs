@@ -1,6 +1,7 @@
 //! A thousand crashes a second under a delayed policy: what they cost, and whether anything grows.
 
 use std::fs;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -76,7 +77,7 @@ fn worker(crashes: &Arc<AtomicU64>, number: usize, plant: bool) -> ChildSpec {
     let spec = ChildSpec::worker(number.to_string(), move |_cx| {
         crashes.fetch_add(1, Ordering::Relaxed);
         if plant {
-            std::mem::forget(vec![1_u8; LOST]);
+            std::mem::forget(black_box(vec![1_u8; LOST]));
         }
         async { Err::<(), _>("a storm") }
     });
