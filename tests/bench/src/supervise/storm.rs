@@ -77,7 +77,7 @@ fn worker(crashes: &Arc<AtomicU64>, number: usize, plant: bool) -> ChildSpec {
     let spec = ChildSpec::worker(number.to_string(), move |_cx| {
         crashes.fetch_add(1, Ordering::Relaxed);
         if plant {
-            std::mem::forget(black_box(vec![1_u8; LOST]));
+            black_box(Box::leak(Box::new([1_u8; LOST])));
         }
         async { Err::<(), _>("a storm") }
     });
