@@ -10,15 +10,24 @@ use super::instance::{Gone, run_worker};
 use super::{Body, Core, Note};
 use crate::child_cx::{ChildCx, Instance};
 use crate::child_id::InstanceId;
-use crate::engine::Event;
+use crate::engine::{Action, Event};
 use crate::exit::Exit;
 use crate::faults::{self, Fault};
 use crate::make::Make;
 
 impl Core {
+    /// Whether an action is not to be performed.
+    pub(super) fn swallows(&self, action: &Action<Make>) -> bool {
+        match action {
+            Action::Stop { instance, .. } => self.takes_for_gone(*instance),
+            Action::Abort { .. } => faults::is_armed(Fault::SwallowAbort),
+            _ => false,
+        }
+    }
+
     /// Whether a worker that is to be stopped is taken for gone at once: in a restart without being asked to stop, in
     /// an end without being waited for.
-    pub(super) fn takes_for_gone(&self, instance: InstanceId) -> bool {
+    fn takes_for_gone(&self, instance: InstanceId) -> bool {
         let mut state = self.lock();
         let is_end = state.how.is_some();
         if !faults::is_armed(if is_end { Fault::SkipJoin } else { Fault::LeaveOld }) {

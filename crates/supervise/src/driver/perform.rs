@@ -18,8 +18,6 @@ use crate::child_id::InstanceId;
 use crate::engine::{Action, Budget, CallId, Event, Reply, Up};
 use crate::events::TreeEventKind;
 use crate::exit::Exit;
-#[cfg(landfall_faults)]
-use crate::faults::{self, Fault};
 use crate::make::Make;
 use crate::panics::contain;
 use crate::policy::SpecInfo;
@@ -62,6 +60,10 @@ impl Core {
         }
         let mut cause = None;
         for action in actions {
+            #[cfg(landfall_faults)]
+            if self.swallows(&action) {
+                continue;
+            }
             match action {
                 Action::Start { instance, spec, make } => self.start(instance, &spec, make, joins),
                 Action::Stop { instance, limit } => self.stop(instance, limit),
@@ -237,10 +239,6 @@ impl Core {
     }
 
     fn stop(&self, instance: InstanceId, limit: Option<Duration>) {
-        #[cfg(landfall_faults)]
-        if self.takes_for_gone(instance) {
-            return;
-        }
         let (owner, told) = {
             let mut state = self.lock();
             let Some(live) = state.live.get_mut(&instance) else { return };
@@ -272,10 +270,6 @@ impl Core {
     }
 
     fn abort(&self, instance: InstanceId) {
-        #[cfg(landfall_faults)]
-        if faults::is_armed(Fault::SwallowAbort) {
-            return;
-        }
         let (owner, told) = {
             let mut state = self.lock();
             let Some(live) = state.live.get_mut(&instance) else { return };
