@@ -48,6 +48,12 @@ pub enum Kind {
     Session,
     /// A task that would have finished by itself was aborted.
     Aborted,
+    /// Two instances of one child lived at once.
+    Twice,
+    /// Something began or was asked to stop before its turn.
+    Disorder,
+    /// Something began after the end.
+    StartedLate,
     /// Grace ended before its instant though nobody asked for that.
     GraceCut,
     /// A secret was printed.
@@ -77,6 +83,9 @@ impl Kind {
             Self::File => "file",
             Self::Session => "server session",
             Self::Aborted => "aborted",
+            Self::Twice => "twice at once",
+            Self::Disorder => "out of order",
+            Self::StartedLate => "started late",
             Self::GraceCut => "grace cut",
             Self::Secret => "secret",
         }
@@ -201,8 +210,13 @@ impl Findings {
 
     /// As the verdict lists them, at most so many as are told in words.
     pub fn to_json(&self) -> Value {
+        self.all_to_json().into_iter().take(SHOWN_MAX).collect()
+    }
+
+    /// Each thing that is wrong once, for whoever judges it elsewhere.
+    pub fn all_to_json(&self) -> Vec<Value> {
         let told = |(it, times): (&Finding, usize)| json!({ "kind": it.kind.word(), "name": it.name, "place": it.place, "detail": it.text, "times": times });
-        self.grouped().into_iter().take(SHOWN_MAX).map(told).collect()
+        self.grouped().into_iter().map(told).collect()
     }
 
     /// Each thing that is wrong once, with how often it was found.

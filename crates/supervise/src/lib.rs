@@ -17,6 +17,8 @@ mod driver;
 mod engine;
 mod events;
 mod exit;
+#[cfg(landfall_faults)]
+mod faults;
 mod make;
 mod panics;
 mod policy;

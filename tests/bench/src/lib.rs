@@ -10,6 +10,7 @@ mod contest;
 mod options;
 
 pub mod lifecycle;
+pub mod supervise;
 
 pub use cell::{Bound, Cell, Series};
 pub use contest::{Contender, contest};

@@ -8,6 +8,7 @@ pub mod child_process;
 pub mod service;
 pub mod serving;
 pub mod stack;
+pub mod supervise;
 pub mod task_set;
 
 use landfall_lifecycle::{SpawnError, TaskId, TaskSet};

@@ -152,6 +152,11 @@ impl Course {
         tokio::time::sleep(random.time_below(LOAD_MAX)).await;
     }
 
+    /// All the time that a termination may have, for what heeds it.
+    pub fn in_peace(&self) -> Shutdown {
+        Shutdown::within(GRACE, GRACE + ABORT_AFTER)
+    }
+
     /// Terminates. Grace is cut as soon as all awaited sets have begun to end and nothing lives in them but what heeds
     /// nothing, so that no round depends on how fast the machine is.
     ///
@@ -159,7 +164,7 @@ impl Course {
     ///
     /// When it is called by a task of the owner.
     pub async fn end(&self, owner: &impl Terminate) -> Result<Report, BodyError> {
-        let how = Shutdown::within(GRACE, GRACE + ABORT_AFTER);
+        let how = self.in_peace();
         let ending = owner.terminate(&how);
         let force = async {
             self.until_drained().await;

@@ -15,6 +15,8 @@ use super::{Body, Core, Left, Note};
 use crate::child_id::InstanceId;
 use crate::engine::Event;
 use crate::events::TreeEventKind;
+#[cfg(landfall_faults)]
+use crate::faults::{self, Fault};
 use crate::panics::{contain, into_message};
 use crate::report::EndCause;
 
@@ -140,7 +142,11 @@ impl Core {
     async fn conclude(self: &Arc<Self>, cause: EndCause) {
         // The tasks have told that they are through; now they are gone.
         let now = Shutdown::now().because(Reason::ParentTerminating);
-        if let Err(error) = self.workers.terminate(&now).await {
+        #[cfg(landfall_faults)]
+        let joins = !faults::is_armed(Fault::SkipJoin);
+        #[cfg(not(landfall_faults))]
+        let joins = true;
+        if joins && let Err(error) = self.workers.terminate(&now).await {
             tracing::error!(supervisor = self.name, %error, "the driver is no task of its workers' set");
         }
         let (calls, inbox) = {

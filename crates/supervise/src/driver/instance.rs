@@ -11,6 +11,8 @@ use super::{Core, Left, Note};
 use crate::child_cx::{ChildCx, Instance};
 use crate::child_id::InstanceId;
 use crate::exit::Exit;
+#[cfg(landfall_faults)]
+use crate::faults::{self, Fault};
 use crate::make::Started;
 use crate::panics::{contain, into_message};
 
@@ -60,6 +62,11 @@ impl Drop for Gone {
         let tasks = self.shared.take().and_then(|shared| {
             // Before the look: whoever makes the set later sees that it is too late.
             shared.is_over.store(true, Ordering::SeqCst);
+            #[cfg(landfall_faults)]
+            if faults::is_armed(Fault::ForgetTasks) {
+                std::mem::forget(shared.tasks.get().cloned());
+                return None;
+            }
             shared.tasks.get().cloned()
         });
         let exit = std::mem::replace(&mut self.left, Left::Done);

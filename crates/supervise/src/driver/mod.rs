@@ -5,6 +5,8 @@
 //! under its lock, at once. No user's code runs under that lock, but for the destructor of a child's error.
 
 mod drive;
+#[cfg(landfall_faults)]
+mod faulty;
 mod instance;
 mod owner;
 mod perform;

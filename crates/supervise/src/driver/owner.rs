@@ -6,6 +6,8 @@ use std::sync::Arc;
 use landfall_lifecycle::{Ending, Owner, Reason, Report, Shutdown, Terminate};
 
 use super::{Body, Core, Note};
+#[cfg(landfall_faults)]
+use crate::faults::{self, Fault};
 use crate::panics::contain;
 use crate::report::EndCause;
 
@@ -45,6 +47,11 @@ impl Owner for Core {
         report.counts = workers.counts;
         report.tasks = workers.tasks;
         report.tasks_omitted = workers.tasks_omitted;
+        #[cfg(landfall_faults)]
+        if faults::is_armed(Fault::NameNoStuck) {
+            report.tasks.retain(|task| !matches!(task.outcome, landfall_lifecycle::Outcome::Straggler { .. }));
+            report.counts.stragglers = 0;
+        }
         let (owners, cause) = {
             let state = self.lock();
             report.children.extend(state.reports.iter().cloned());

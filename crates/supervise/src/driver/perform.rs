@@ -60,6 +60,10 @@ impl Core {
         }
         let mut cause = None;
         for action in actions {
+            #[cfg(landfall_faults)]
+            if self.swallows(&action) {
+                continue;
+            }
             match action {
                 Action::Start { instance, spec, make } => self.start(instance, &spec, make, joins),
                 Action::Stop { instance, limit } => self.stop(instance, limit),
@@ -216,7 +220,9 @@ impl Core {
         Event::Exited(instance, exit)
     }
 
-    fn terminates(&self, how: Shutdown) -> Event<Make> {
+    fn terminates(self: &Arc<Self>, how: Shutdown) -> Event<Make> {
+        #[cfg(landfall_faults)]
+        self.leave_timers();
         let now = how.clock_now();
         let at = |instant: std::time::Instant| self.now() + instant.saturating_duration_since(now);
         let budget = Budget { grace: at(how.grace()), abort: at(how.abort()) };

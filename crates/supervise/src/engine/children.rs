@@ -132,7 +132,7 @@ impl<M> Children<M> {
         for instance in gone.into_iter().flatten().filter(|instance| !kept.contains(&Some(*instance))) {
             self.by_instance.remove(&instance);
         }
-        for instance in kept.into_iter().flatten() {
+        for instance in kept.into_iter().flatten().filter(|instance| !gone.contains(&Some(*instance))) {
             self.by_instance.insert(instance, key);
         }
     }

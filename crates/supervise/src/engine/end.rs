@@ -9,6 +9,8 @@ use super::state::{Stage, State, StopWhy};
 use super::{Deferred, Engine, Phase};
 use crate::call_error::Refused;
 use crate::exit::Exit;
+#[cfg(landfall_faults)]
+use crate::faults::{self, Fault};
 use crate::report::{EndCause, Offender, ReportContext, ReportReason};
 
 /// An end under way.
@@ -71,6 +73,8 @@ impl<M: Clone> Engine<M> {
         }
         self.calls = 0;
         let keys = self.children.keys();
+        #[cfg(landfall_faults)]
+        let keys = if faults::is_armed(Fault::StopInStartOrder) { keys.into_iter().rev().collect() } else { keys };
         let (all_at_once, left) = if self.is_simple() { (keys, Vec::new()) } else { (Vec::new(), keys) };
         let (current, unexpected) = (None, Vec::new());
         self.phase =

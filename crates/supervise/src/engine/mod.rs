@@ -293,6 +293,13 @@ impl<M: Clone> Engine<M> {
         std::mem::take(&mut self.spent)
     }
 
+    /// What waits for its delay, with the time when that is over; for a planted fault.
+    #[cfg(landfall_faults)]
+    pub(crate) fn waiting(&self) -> Vec<(Duration, Arc<SpecInfo>, M)> {
+        let waiting = self.children.iter().filter(|(_, child)| *child.state() == State::Waiting);
+        waiting.filter_map(|(_, child)| Some((child.timer()?, Arc::clone(&child.spec), child.make.clone()?))).collect()
+    }
+
     fn report(&mut self, key: Key, context: ReportContext, reason: ReportReason) {
         let Some(child) = self.children.get(key) else { return };
         let offender = Offender::new(&child.spec, child.state().instance().or(child.handle()), None);

@@ -1,0 +1,53 @@
+//! Faults planted in this crate's own code, so that each check can show that it would find such a fault.
+//!
+//! Built only with `--cfg landfall_faults`, never by a feature: features unify. The variable `LANDFALL_FAULT` arms one
+//! fault for the whole process; those of this crate are named `supervise/..`, the others are other crates' concern.
+
+use std::env;
+use std::sync::OnceLock;
+
+/// A place in the code where something can be made to go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A delayed restart keeps its timer when the supervisor ends, and is made after it.
+    FireLate,
+    /// The task set of an instance is forgotten when its future ends.
+    ForgetTasks,
+    /// A restart takes the old instance for gone without a stop.
+    LeaveOld,
+    /// The end leaves out of the report what is stuck.
+    NameNoStuck,
+    /// An instance that was asked to stop is not waited for.
+    SkipJoin,
+    /// At the end children are stopped in the order of their start.
+    StopInStartOrder,
+    /// An instance that outlives its stop limit is not aborted.
+    SwallowAbort,
+}
+
+/// Every fault with the name that arms it.
+const FAULTS: &[(&str, Fault)] = &[
+    ("fire-late", Fault::FireLate),
+    ("forget-tasks", Fault::ForgetTasks),
+    ("leave-old", Fault::LeaveOld),
+    ("name-no-stuck", Fault::NameNoStuck),
+    ("skip-join", Fault::SkipJoin),
+    ("stop-in-start-order", Fault::StopInStartOrder),
+    ("swallow-abort", Fault::SwallowAbort),
+];
+
+/// Whether this fault is armed.
+///
+/// # Panics
+///
+/// When the variable names none of this crate's, and says that it does: a check that arms a fault which is not there
+/// would pass without having looked.
+pub(crate) fn is_armed(fault: Fault) -> bool {
+    static ARMED: OnceLock<Option<Fault>> = OnceLock::new();
+    *ARMED.get_or_init(|| {
+        let armed = env::var("LANDFALL_FAULT").ok()?;
+        let name = armed.strip_prefix("supervise/")?;
+        let known = FAULTS.iter().find(|(known, _)| *known == name);
+        Some(known.unwrap_or_else(|| panic!("LANDFALL_FAULT is `{armed}`; there are {FAULTS:?}")).1)
+    }) == Some(fault)
+}

@@ -1,0 +1,22 @@
+//! `landfall-supervise`: memory.
+//!
+//! A program of its own, because an allocator that counts would take its share of every time that is measured.
+
+use std::alloc::System;
+
+use clap::Parser;
+use landfall_bench::{Options, supervise};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn live() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
+}
+
+fn main() {
+    let options = Options::parse();
+    options.print(&supervise::bytes(&options, live));
+}
