@@ -6,10 +6,12 @@ use std::time::Duration;
 use proptest::test_runner::TestError;
 
 use super::super::{Action, Engine, Event};
-use super::cases::{Case, any_case};
+use super::cases::{Case, Op, any_case};
 use super::properties::{agrees_with_the_model, holds_in_any_order, runner};
-use super::world::{Machine, engine};
+use super::world::{Machine, engine, permanent, secs, settings};
 use crate::child_id::InstanceId;
+use crate::exit::Exit;
+use crate::policy::Strategy;
 
 /// An engine with a planted fault.
 #[derive(Clone, Copy, Debug)]
@@ -103,15 +105,22 @@ fn the_model_catches_planted_faults() {
 
 #[test]
 fn the_invariants_catch_planted_faults() {
-    for fault in [
-        Fault::SecondInstance,
-        Fault::FastClock,
-        Fault::ActsAfterTheEnd,
-        Fault::LosesReplies,
-        Fault::LosesEnds,
-        Fault::NeverAborts,
-    ] {
+    for fault in
+        [Fault::SecondInstance, Fault::ActsAfterTheEnd, Fault::LosesReplies, Fault::LosesEnds, Fault::NeverAborts]
+    {
         let result = runner(0).run(&any_case(), |case| holds_in_any_order(&case, |case| Faulty::new(case, fault)));
         assert!(is_caught(result), "{fault:?} was not caught");
     }
+}
+
+/// Not left to chance: few random orders bring two restarts into one period and tell them apart from those of a start.
+#[test]
+fn the_invariants_catch_a_window_that_is_too_narrow() {
+    let crash = || Op::Exit(0, Exit::failed("no"));
+    let ops = vec![Op::Ready(0), crash(), Op::Ready(0), Op::Advance(5_000), crash()];
+    let case = ((settings(Strategy::OneForOne, 1, secs(10)), vec![permanent("a")]), ops);
+    let sound = |case: &Case| engine(case.0.0.clone(), &case.0.1);
+    assert!(holds_in_any_order(&case, sound).is_ok());
+    let found = holds_in_any_order(&case, |case| Faulty::new(case, Fault::FastClock)).expect_err("two within 10 s");
+    assert!(found.to_string().contains("2 restarts in 10s"), "{found}");
 }
