@@ -7,6 +7,7 @@
 
 mod cell;
 mod contest;
+mod memory;
 mod options;
 
 pub mod lifecycle;
@@ -14,4 +15,5 @@ pub mod supervise;
 
 pub use cell::{Bound, Cell, Series};
 pub use contest::{Contender, contest};
+pub use memory::live_bytes;
 pub use options::{Options, Plant};

@@ -5,18 +5,13 @@
 use std::alloc::System;
 
 use clap::Parser;
-use landfall_bench::{Options, supervise};
+use landfall_bench::{Options, live_bytes, supervise};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-fn live() -> usize {
-    let stats = ALLOCATOR.stats();
-    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
-}
-
 fn main() {
     let options = Options::parse();
-    options.print(&supervise::bytes(&options, live));
+    options.print(&supervise::bytes(&options, || live_bytes(ALLOCATOR)));
 }
