@@ -1,16 +1,21 @@
 //! What is new where a program is held: what it holds, by identity, and the tasks that it tells of.
 
+use std::thread;
 use std::time::Duration;
 
-use landfall_lifecycle::leak_check::{self, Footprint, Leak};
+use landfall_lifecycle::leak_check::{self, Footprint, FootprintError, Leak};
 use serde_json::Value;
 
 use super::hold::Said;
 use super::target::{ABORT_AFTER, GRACE};
+use crate::deadline::Deadline;
 use crate::findings::{Finding, Findings, Kind};
 
 /// How long a termination may take: until the abort instant and a second.
 const BOUND: Duration = GRACE.saturating_add(ABORT_AFTER).saturating_add(Duration::from_secs(1));
+
+/// Time between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The beginning of the names of tasks that are meant to be aborted, because they heed nothing.
 pub const HEEDLESS: &str = "heedless";
@@ -24,6 +29,44 @@ pub struct Sight {
     pub files: Vec<String>,
     /// What it said.
     pub said: Said,
+}
+
+impl Sight {
+    /// What the program that said this holds at this moment, but for its end of the connection over which it is held;
+    /// with these files. A program that does not say its process is the one that was started.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be looked at.
+    pub fn of(said: &Said, started: u32, files: Vec<String>) -> Result<Self, FootprintError> {
+        let footprint = Footprint::of(said.pid.unwrap_or(started))?;
+        let footprint = match said.connection {
+            Some(inode) => footprint.without_socket(inode),
+            None => footprint,
+        };
+        Ok(Self { footprint, files, said: said.clone() })
+    }
+}
+
+/// Looks for what is new until nothing is, or for as long as it may take to go. What was found before is not found again.
+///
+/// # Errors
+///
+/// When a look fails.
+pub fn settled<E>(
+    known: &Findings,
+    settle: Duration,
+    mut look: impl FnMut() -> Result<Vec<Leak>, E>,
+) -> Result<Vec<Finding>, E> {
+    let deadline = Deadline::after(settle);
+    loop {
+        let mut new: Vec<Finding> = look()?.into_iter().map(Finding::from).collect();
+        new.retain(|finding| !known.knows(finding));
+        if new.is_empty() || deadline.is_over() {
+            return Ok(new);
+        }
+        thread::sleep(LOOK_EVERY);
+    }
 }
 
 impl From<Leak> for Finding {

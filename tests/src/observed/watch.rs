@@ -3,10 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
-use landfall_lifecycle::leak_check::{Footprint, HoldPoint};
+use landfall_lifecycle::leak_check::HoldPoint;
 use serde_json::Value;
 
 use super::hold::{Held, Hold, Said};
@@ -20,9 +19,6 @@ use crate::workplace::Workplace;
 
 /// How long the kernel, and what ends beside the termination, may take before something new counts as left.
 pub const SETTLE: Duration = Duration::from_secs(2);
-
-/// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The watch over one program, from its start to its end.
 #[derive(Debug)]
@@ -93,29 +89,15 @@ impl Watch {
 
     /// What can be seen of the program at this moment.
     fn sight(&self, process: &Process, said: &Said) -> Result<Sight, Failure> {
-        let footprint = Footprint::of(process.id()).map_err(io::Error::other)?;
-        // Its end of the connection over which it is held is no concern of its own.
-        let footprint = match said.connection {
-            Some(inode) => footprint.without_socket(inode),
-            None => footprint,
-        };
-        Ok(Sight { footprint, files: witness::files(&self.folder, &[])?, said: said.clone() })
+        let files = witness::files(&self.folder, &[])?;
+        Ok(Sight::of(said, process.id(), files).map_err(io::Error::other)?)
     }
 
-    /// Looks until nothing new is left, or for long enough. What was found where it ended is not found again.
+    /// Judges what is new, under the name of the stage.
     fn count(&mut self, process: &Process, held: &Held) -> Result<(), Failure> {
         let Some(began) = &self.began else { return Ok(()) };
-        let deadline = Deadline::after(self.settle);
-        let new = loop {
-            let now = self.sight(process, &held.said)?;
-            let mut new: Vec<Finding> = judge::new_items(began, &now).into_iter().map(Finding::from).collect();
-            new.retain(|finding| !self.findings.knows(finding));
-            if new.is_empty() || deadline.is_over() {
-                break new;
-            }
-            thread::sleep(LOOK_EVERY);
-        };
-        for finding in new {
+        let look = || self.sight(process, &held.said).map(|now| judge::new_items(began, &now));
+        for finding in judge::settled(&self.findings, self.settle, look)? {
             self.findings.push(Finding { text: format!("{}: {}", held.said.stage, finding.text), ..finding });
         }
         Ok(())

@@ -1,9 +1,8 @@
 //! The stages at which a program with a hold point stops, and what is new there.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
-use landfall_lifecycle::leak_check::{self, Footprint};
+use landfall_lifecycle::leak_check;
 use serde_json::Value;
 
 use crate::deadline::Deadline;
@@ -18,9 +17,6 @@ use super::problem::Problem;
 
 /// The stages in their order.
 const STAGES: [&str; 3] = ["began", "ended", "over"];
-
-/// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What was seen of a program where it was held; of one without a hold point, nothing.
 #[derive(Debug)]
@@ -81,33 +77,21 @@ impl Stages {
         self.began = Some(began);
     }
 
-    /// Looks until nothing new is left, or for long enough; what was found at an earlier stage is not found again.
+    /// What is new; nothing more of one that has gone meanwhile.
     fn new_items(&self, began: &Sight, held: &Held, process: &Process) -> Vec<Finding> {
-        let deadline = Deadline::after(SETTLE);
-        loop {
-            let Some(now) = sight(&held.said, process) else { return Vec::new() };
-            let mut new = judge::new_items(began, &now);
-            // Whoever does not say which threads were there before the runtime cannot be judged by them.
-            let knows_threads = began.said.threads_before.is_some();
+        // Whoever does not say which threads were there before the runtime cannot be judged by them.
+        let knows_threads = began.said.threads_before.is_some();
+        let look = || {
+            let mut new = judge::new_items(began, &sight(&held.said, process).ok_or(())?);
             new.retain(|leak| knows_threads || leak.kind != leak_check::Kind::Thread);
-            let mut new: Vec<Finding> = new.into_iter().map(Finding::from).collect();
-            new.retain(|finding| !self.findings.knows(finding));
-            if new.is_empty() || deadline.is_over() {
-                return new;
-            }
-            thread::sleep(LOOK_EVERY);
-        }
+            Ok::<_, ()>(new)
+        };
+        judge::settled(&self.findings, SETTLE, look).unwrap_or_default()
     }
 }
 
-/// What can be seen of the program; `None` if it has gone.
+/// What can be seen of the program; `None` if it has gone. The one that was started may be a shell that waits for it.
 fn sight(said: &Said, process: &Process) -> Option<Sight> {
-    // The one that is signalled may be a shell that waits for the program.
-    let footprint = Footprint::of(said.pid.unwrap_or(process.id())).ok()?;
-    let footprint = match said.connection {
-        Some(inode) => footprint.without_socket(inode),
-        None => footprint,
-    };
     // New files are looked for when it has ended.
-    Some(Sight { footprint, files: Vec::new(), said: said.clone() })
+    Sight::of(said, process.id(), Vec::new()).ok()
 }
