@@ -7,6 +7,7 @@
 
 mod cell;
 mod contest;
+mod flavour;
 mod memory;
 mod options;
 
