@@ -7,6 +7,7 @@
 
 mod cell;
 mod contest;
+mod findings;
 mod flavour;
 mod memory;
 mod options;
@@ -16,5 +17,6 @@ pub mod supervise;
 
 pub use cell::{Bound, Cell, Series};
 pub use contest::{Contender, contest};
+pub use findings::Findings;
 pub use memory::live_bytes;
 pub use options::{Options, Plant};
