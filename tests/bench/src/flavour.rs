@@ -21,6 +21,11 @@ impl Flavour {
         self.builder().build().expect("the machine has threads for a runtime")
     }
 
+    /// One with timers: pools keep time.
+    pub(crate) fn build_with_time(self) -> Runtime {
+        self.builder().enable_time().build().expect("the machine has threads for a runtime")
+    }
+
     fn builder(self) -> Builder {
         match self {
             Self::CurrentThread => Builder::new_current_thread(),

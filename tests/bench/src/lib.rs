@@ -13,6 +13,7 @@ mod memory;
 mod options;
 
 pub mod lifecycle;
+pub mod pool;
 pub mod supervise;
 
 pub use cell::{Bound, Cell, Series};
