@@ -17,6 +17,15 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// These and others.
+    #[must_use]
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        self.cells.extend(others.cells);
+        self.must_catch.extend(others.must_catch);
+        self.others.extend(others.others);
+        self
+    }
+
     /// Prints them as one line of JSON.
     pub fn print(&self, options: &Options) {
         let [cells, others] =

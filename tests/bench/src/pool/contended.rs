@@ -1,26 +1,16 @@
 //! Many tasks at few connections: what a use takes, how long the unlucky wait, and how even the shares are.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
-
 use super::backend::Backend;
-use super::candidates::{self, Bb8, Candidate, Deadpool, FastPool, Mobc, Ours, Planted, Qorb};
-use super::load::{self, Hold, Load, Outcome};
+use super::load::{Hold, Load};
+use super::pools::{JAIN, Measured, Pools, TIME, WAIT};
 use crate::flavour::Flavour;
-use crate::{Bound, Cell, Contender, Findings, Options, Series, contest};
+use crate::{Bound, Cell, Findings, Options, Series};
 
 const TASKS: [usize; 4] = [1, 8, 64, 512];
 const SLOTS: [usize; 3] = [4, 16, 64];
 const WINDOW: Duration = Duration::from_millis(40);
-
-/// A peer whose index is lower serves some at the cost of others, and what it takes says nothing.
-const FAIR: f64 = 0.95;
-
-const TIME: &str = "time a use";
-const WAIT: &str = "wait of one in 1,000";
-const JAIN: &str = "Jain's index";
 
 /// Measures every cell.
 #[must_use]
@@ -33,83 +23,19 @@ fn findings(options: &Options, tasks: &[usize], slots: &[usize], window: Duratio
     for flavour in [Flavour::CurrentThread, Flavour::TwoWorkers] {
         let runtime = flavour.build_with_time();
         for &slots in slots {
-            let pools = Pools::build(&runtime, slots, options.plant);
+            let pools = Pools::build(&runtime, slots, options.plant, Backend::default);
             for &tasks in tasks {
                 for hold in [Hold::None, Hold::Yield, Hold::Yields] {
                     let name = format!("{}, {tasks} tasks at {slots}, {}", flavour.name(), hold.name());
-                    let load = Load { tasks, hold, window };
+                    let load = Load { tasks, hold, window, breaks_every: None };
                     let measured = pools.measure(options.rounds_of_slow(), load);
-                    findings.others.extend(measured.iter().skip(1).flat_map(|peer| unjudged(&name, peer)));
+                    findings.others.extend(measured.iter().skip(1).flat_map(|peer| peer.cells(&name)));
                     findings.cells.extend(judged(&name, load, slots, measured));
                 }
             }
         }
     }
     findings
-}
-
-/// What puts a load on a pool of its own.
-type Run<'a> = Box<dyn Fn(Load) -> Outcome + 'a>;
-
-/// All pools with so many connections, open.
-struct Pools<'a>(Vec<(&'static str, Run<'a>)>);
-
-/// What one contender came to, a sample of each a round.
-#[derive(Debug)]
-struct Measured {
-    a_use: Series,
-    wait: Series,
-    jain: Series,
-}
-
-impl<'a> Pools<'a> {
-    fn build(runtime: &'a Runtime, slots: usize, plant: bool) -> Self {
-        Self(vec![
-            if plant { subject::<Planted>(runtime, slots) } else { subject::<Ours>(runtime, slots) },
-            subject::<Deadpool>(runtime, slots),
-            subject::<Qorb>(runtime, slots),
-            subject::<Bb8>(runtime, slots),
-            subject::<FastPool>(runtime, slots),
-            subject::<Mobc>(runtime, slots),
-        ])
-    }
-
-    fn measure(&self, rounds: usize, load: Load) -> Vec<Measured> {
-        let mut others: Vec<[Vec<f64>; 2]> = vec![<[Vec<f64>; 2]>::default(); self.0.len()];
-        let mut contenders: Vec<Contender<'_>> = self
-            .0
-            .iter()
-            .zip(&mut others)
-            .map(|((name, run), [waits, jains])| {
-                Contender::new(name, move || {
-                    let outcome = run(load);
-                    waits.push(outcome.wait);
-                    jains.push(outcome.jain);
-                    outcome.a_use
-                })
-            })
-            .collect();
-        let uses = contest(rounds, &mut contenders);
-        drop(contenders);
-        let measured = uses.into_iter().zip(others).map(|(a_use, others)| {
-            // The first rounds were not kept.
-            let of = a_use.of;
-            let [wait, jain] = others.map(|all| Series { of, samples: all[all.len() - rounds..].to_vec() });
-            Measured { a_use, wait, jain }
-        });
-        measured.collect()
-    }
-}
-
-fn subject<P: Candidate>(runtime: &Runtime, slots: usize) -> (&'static str, Run<'_>) {
-    let backend = Arc::new(Backend);
-    let built = runtime.block_on(runtime.spawn(async move { candidates::warm::<P>(&backend, slots).await }));
-    let pool = Arc::new(built.expect("no pool panics"));
-    let run = move |load| {
-        let load = load::run(Arc::clone(&pool), load);
-        runtime.block_on(runtime.spawn(load)).expect("no pool panics")
-    };
-    (P::NAME, Box::new(run))
 }
 
 /// Ours beside the fastest peer.
@@ -122,9 +48,7 @@ fn judged(name: &str, load: Load, slots: usize, measured: Vec<Measured>) -> Vec<
     let Some(ours) = measured.next() else { return Vec::new() };
     let is_held = !matches!(load.hold, Hold::None);
     let they_wait = is_held && load.tasks > slots;
-    let best = measured
-        .filter(|peer| !they_wait || median(&peer.jain) >= FAIR)
-        .min_by(|one, other| median(&one.a_use).total_cmp(&median(&other.a_use)));
+    let best = Measured::fastest(measured.filter(|peer| !they_wait || peer.is_fair()));
     let [a_use, wait, jain] = match best {
         Some(Measured { a_use, wait, jain }) => [a_use, wait, jain].map(Some),
         None => [None, None, None],
@@ -140,26 +64,10 @@ fn judged(name: &str, load: Load, slots: usize, measured: Vec<Measured>) -> Vec<
     ]
 }
 
-/// What a peer came to, to be kept.
-fn unjudged(name: &str, peer: &Measured) -> [Cell; 3] {
-    [(TIME, "ns", &peer.a_use), (WAIT, "us", &peer.wait), (JAIN, "", &peer.jain)].map(|(what, unit, series)| Cell {
-        name: format!("{what}, {name}"),
-        unit,
-        ours: series.clone(),
-        peer: None,
-        bound: None,
-    })
-}
-
-fn median(series: &Series) -> f64 {
-    let mut samples = series.samples.clone();
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::pools::median;
 
     fn measured(of: &'static str, a_use: f64, jain: f64) -> Measured {
         let [a_use, wait, jain] = [a_use, 1.0, jain].map(|sample| Series { of, samples: vec![sample] });
@@ -168,7 +76,7 @@ mod tests {
 
     #[track_caller]
     fn beside(hold: Hold, tasks: usize, peer: &str) -> Option<Bound> {
-        let load = Load { tasks, hold, window: WINDOW };
+        let load = Load { tasks, hold, window: WINDOW, breaks_every: None };
         let peers = [measured("unfair", 1.0, 0.9), measured("fair", 2.0, 0.96), measured("slow", 3.0, 1.0)];
         let cells = judged("", load, 4, [measured("ours", 1.0, 1.0)].into_iter().chain(peers).collect());
         assert!(cells.iter().all(|cell| cell.peer.as_ref().is_some_and(|it| it.of == peer)), "{cells:?}");

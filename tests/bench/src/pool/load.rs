@@ -31,6 +31,8 @@ pub(super) struct Load {
     pub(super) hold: Hold,
     /// For how long it goes on.
     pub(super) window: Duration,
+    /// One of so many uses breaks its connection.
+    pub(super) breaks_every: Option<u64>,
 }
 
 /// What came of a load.
@@ -91,7 +93,7 @@ struct Share {
     waits: Vec<u32>,
 }
 
-/// Puts a load on a pool. A pool that gives no connection at all ends the bench.
+/// Puts a load on a pool. A claim that fails is made again.
 pub(super) async fn run<P: Candidate>(pool: Arc<P>, load: Load) -> Outcome {
     let window = Arc::new(Window {
         begin: Barrier::new(load.tasks),
@@ -116,7 +118,7 @@ async fn share<P: Candidate>(pool: Arc<P>, load: Load, window: Arc<Window>) -> S
     let began = *window.began.get_or_init(Instant::now);
     while !window.is_over.load(Ordering::Relaxed) {
         let asked = share.uses.is_multiple_of(stride).then(Instant::now);
-        let handle = pool.claim().await.expect("the backend is sound, and nobody holds for long");
+        let Some(mut handle) = pool.claim().await else { continue };
         if let Some(asked) = asked {
             let now = Instant::now();
             if now.duration_since(began) >= load.window {
@@ -127,8 +129,9 @@ async fn share<P: Candidate>(pool: Arc<P>, load: Load, window: Arc<Window>) -> S
             share.waits.push(u32::try_from(now.duration_since(asked).as_nanos()).unwrap_or(u32::MAX));
         }
         load.hold.hold().await;
-        drop(handle);
         share.uses += 1;
+        handle.is_broken |= load.breaks_every.is_some_and(|every| share.uses.is_multiple_of(every));
+        drop(handle);
         if matches!(load.hold, Hold::None) && share.uses.is_multiple_of(BURST) {
             yield_now().await;
         }

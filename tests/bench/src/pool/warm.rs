@@ -42,9 +42,9 @@ fn cells(options: &Options, claims: usize) -> Vec<Cell> {
 
 /// Nanoseconds a claim with its release. The claims are a task's, so that on several workers one of them makes them.
 fn subject<P: Candidate>(runtime: &Runtime, claims: usize) -> Contender<'_> {
-    let backend = Arc::new(Backend);
-    let pool = Arc::new(runtime.block_on(runtime.spawn(async move { candidates::warm::<P>(&backend, SLOTS).await })));
-    let pool = Arc::new(Arc::into_inner(pool).expect("it has just been made").expect("no pool panics"));
+    let backend = Arc::new(Backend::default());
+    let built = runtime.block_on(runtime.spawn(async move { candidates::warm::<P>(&backend, SLOTS).await }));
+    let pool = Arc::new(built.expect("no pool panics"));
     Contender::new(P::NAME, move || {
         let pool = Arc::clone(&pool);
         let took = runtime.block_on(runtime.spawn(async move {

@@ -16,7 +16,7 @@ pub(super) use self::deadpool::Deadpool;
 pub(super) use self::fast_pool::FastPool;
 pub(super) use self::mobc::Mobc;
 pub(super) use self::ours::Ours;
-pub(super) use self::planted::Planted;
+pub(super) use self::planted::{Planted, PlantedStorm};
 pub(super) use self::qorb::Qorb;
 use super::backend::{Backend, Connection};
 
@@ -38,10 +38,21 @@ pub(super) trait Candidate: Send + Sync + Sized + 'static {
 /// A pool whose connections are all open.
 pub(super) async fn warm<P: Candidate>(backend: &Arc<Backend>, slots: usize) -> P {
     let pool = P::build(Arc::clone(backend), slots).await;
-    let mut handles = Vec::with_capacity(slots);
-    for _ in 0..slots {
-        handles.push(pool.claim().await.expect("the backend gives as many connections as the pool wants"));
-    }
-    drop(handles);
+    drop(hold_all(&pool, slots).await);
     pool
+}
+
+/// So many handles at a time.
+pub(super) async fn hold_all<P: Candidate>(pool: &P, slots: usize) -> Vec<P::Handle<'_>> {
+    let mut handles = Vec::with_capacity(slots);
+    let mut refused = 0;
+    while handles.len() < slots {
+        match pool.claim().await {
+            Some(handle) => handles.push(handle),
+            // Some pass on that a connect has failed.
+            None => refused += 1,
+        }
+        assert!(refused <= slots, "{} has opened {} of {slots} connections", P::NAME, handles.len());
+    }
+    handles
 }

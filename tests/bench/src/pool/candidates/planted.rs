@@ -2,8 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use landfall_pool::Handle;
+use landfall_pool::{Handle, Policy};
 
 use super::Candidate;
 use super::ours::{Connecting, Ours};
@@ -22,6 +23,32 @@ pub(in crate::pool) struct Planted {
 pub(in crate::pool) struct Held<'a> {
     handle: Option<Handle<Connecting>>,
     pool: &'a Planted,
+}
+
+/// Ours where a refusal is met with many attempts at once, and then with a long pause.
+#[derive(Debug)]
+pub(in crate::pool) struct PlantedStorm(Ours);
+
+/// How often it tries for one connection, and how long it pauses after.
+const TRIES: u32 = 64;
+const PAUSE: Duration = Duration::from_secs(20);
+
+impl Candidate for PlantedStorm {
+    const NAME: &'static str = Ours::NAME;
+
+    type Handle<'a> = Handle<Connecting>;
+
+    async fn build(backend: Arc<Backend>, slots: usize) -> Self {
+        let pauses = |policy: &mut Policy| {
+            policy.backoff_min = PAUSE;
+            policy.backoff_waiting_max = PAUSE;
+        };
+        Self(Ours::with(backend, slots, pauses, TRIES))
+    }
+
+    async fn claim(&self) -> Option<Handle<Connecting>> {
+        self.0.claim().await
+    }
 }
 
 impl Planted {
