@@ -353,6 +353,7 @@ impl<T> Core<T> {
 
     fn note_held(&mut self, id: SlotId, now: At) -> Option<Duration> {
         let SlotState::Claimed(claimed) = self.slot(id.index).state else { return None };
+        self.slots[id.index as usize].used = now;
         self.tally.holds.note(now.nanos_since(claimed.since));
         claimed.is_reported.then(|| now.since(claimed.since))
     }

@@ -146,9 +146,7 @@ impl<T> Core<T> {
         if let Some(first) = self.queue.first() {
             return self.grant(index, connection, first, now, effects);
         }
-        let slot = &mut self.slots[index as usize];
-        slot.used = now;
-        let backend = slot.backend;
+        let backend = self.slot(index).backend;
         drop(self.enter(index, SlotState::Idle { connection }));
         self.backends.add_idle(backend, index);
     }
