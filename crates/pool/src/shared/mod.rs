@@ -232,7 +232,7 @@ impl<K: Connector> Shared<K> {
                 pool.name = self.name(),
                 loc.file = place.file(),
                 loc.line = place.line(),
-                ?held,
+                elapsed = ?held,
                 "long-held connection came back"
             );
         }
