@@ -24,6 +24,7 @@ use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
 use crate::core::{At, Begun, Core, Failure, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::events::Journal;
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
 use crate::panics::contain;
@@ -77,25 +78,27 @@ pub(crate) struct Shared<K: Connector> {
     connects: Mutex<HashMap<u32, CancellationToken>>,
     /// Something is due earlier than the maintenance task thinks.
     earlier: Notify,
-    /// Something changed that is no claim's business.
-    news: Notify,
+    /// What changes that is no claim's business.
+    journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
 }
 
 impl<K: Connector> Shared<K> {
     pub(crate) fn new(name: TaskName, connector: K, policy: Policy, tasks: TaskSet, runtime: Runtime) -> Self {
+        let claim_timeout = policy.claim_timeout;
+        let core = Core::new(policy, Random::from_process());
         Self {
             name,
             connector,
-            claim_timeout: policy.claim_timeout,
-            core: Mutex::new(Core::new(policy, Random::from_process())),
+            claim_timeout,
+            journal: Arc::clone(core.journal()),
+            core: Mutex::new(core),
             epoch: Instant::now(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
             connects: Mutex::default(),
             earlier: Notify::new(),
-            news: Notify::new(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
         }
@@ -103,6 +106,10 @@ impl<K: Connector> Shared<K> {
 
     pub(crate) fn name(&self) -> &str {
         self.name.as_str()
+    }
+
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     pub(crate) fn ending(&self) -> &Ending {
@@ -232,7 +239,7 @@ impl<K: Connector> Shared<K> {
                 pool.name = self.name(),
                 loc.file = place.file(),
                 loc.line = place.line(),
-                ?held,
+                elapsed = ?held,
                 "long-held connection came back"
             );
         }
@@ -264,7 +271,7 @@ impl<K: Connector> Shared<K> {
         let _warming = Warming(self);
         self.perform(effects);
         loop {
-            let news = self.news.notified();
+            let news = self.journal.news.notified();
             let now = self.now();
             let (is_closed, is_warm, is_offline, (backends, last)) = {
                 let core = self.lock();

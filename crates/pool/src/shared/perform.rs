@@ -30,7 +30,7 @@ impl<K: Connector> Shared<K> {
         if is_earlier {
             self.earlier.notify_one();
         }
-        if is_news && contain(|| self.news.notify_waiters()).is_none() {
+        if is_news && contain(|| self.journal.news.notify_waiters()).is_none() {
             tracing::error!(pool.name = self.name(), "waker panicked");
         }
         if let Some(rest) = rest {

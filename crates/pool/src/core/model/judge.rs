@@ -91,6 +91,7 @@ impl Model {
                 break;
             }
             if tamper == Tamper::Nothing {
+                self.listener.follow(&self.core, tamper);
                 self.judge();
             }
         }
