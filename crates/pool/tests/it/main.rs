@@ -10,5 +10,6 @@ mod fake;
 mod harness;
 mod issues;
 mod log;
+mod panics;
 mod storm;
 mod upkeep;
