@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
+use std::error::Error;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use landfall_lifecycle::Clock;
 use crate::child_spec::ChildSpec;
 use crate::driver::{self, Above};
 use crate::engine::{Engine, Settings};
+use crate::exit::Exit;
 use crate::make::Make;
 use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
 use crate::simple::SimpleBuilder;
@@ -111,18 +113,20 @@ impl SupervisorBuilder {
         self
     }
 
-    /// Adds a static child, which is started after those before it.
-    pub fn child(mut self, spec: ChildSpec) -> Self {
-        self.children.push(spec);
+    /// Adds a static child, which is started after those before it. A type of your own may say by `Into<ChildSpec>` how
+    /// it is supervised (Elixir: `child_spec/1`).
+    pub fn child(mut self, spec: impl Into<ChildSpec>) -> Self {
+        self.children.push(spec.into());
         self
     }
 
     /// Makes children from a template: simple-one-for-one.
     pub fn template<A: Clone + Send + Sync + 'static>(mut self, template: Template<A>) -> SimpleBuilder<A> {
         self.settings.strategy = Strategy::SimpleOneForOne;
-        self.template = Some(Arc::new(template.spec.info));
-        self.factory = Some(Arc::new(Arc::clone(&template.factory)));
-        SimpleBuilder { inner: self, factory: template.factory }
+        let (info, factory) = template.into_parts();
+        self.template = Some(Arc::new(info));
+        self.factory = Some(Arc::new(Arc::clone(&factory)));
+        SimpleBuilder { inner: self, factory }
     }
 
     /// Looks for faults without starting anything.
@@ -138,6 +142,14 @@ impl SupervisorBuilder {
         }
         SpecError::of_limit("period", &self.name, period)?;
         SpecError::of_limit("stuck_after", &self.name, stuck_after)?;
+        if strategy == Strategy::Dynamic {
+            if auto_shutdown != AutoShutdown::Never {
+                return Err(SpecError::AutoShutdownOfDynamic);
+            }
+            if !self.children.is_empty() {
+                return Err(SpecError::ChildrenOfDynamic);
+            }
+        }
         if strategy == Strategy::SimpleOneForOne {
             let Some(template) = &self.template else { return Err(SpecError::TemplateMissing) };
             if auto_shutdown != AutoShutdown::Never {
@@ -194,17 +206,42 @@ impl SupervisorBuilder {
     pub(crate) fn engine(&mut self, number: u64) -> Engine<Make> {
         let seed = RandomState::new().build_hasher().finish();
         let mut engine = Engine::new(number, self.settings.clone(), self.template.clone(), seed);
-        for ChildSpec { info, make } in self.children.drain(..) {
+        for ChildSpec { info, make, .. } in self.children.drain(..) {
             engine.add(Arc::new(info), make);
         }
         engine
     }
 }
 
+/// What sets up a supervisor that is a child: a builder, or one that could be made only with luck.
+///
+/// An error fails the start, which for a restart is tried again; one that is [`Declined`](crate::Declined) declines it
+/// (OTP: an `init` that answers `ignore`).
+pub trait IntoSupervisor {
+    /// The supervisor as it will be.
+    ///
+    /// # Errors
+    ///
+    /// The exit that its start ends with.
+    fn into_supervisor(self) -> Result<SupervisorBuilder, Exit>;
+}
+
+impl IntoSupervisor for SupervisorBuilder {
+    fn into_supervisor(self) -> Result<SupervisorBuilder, Exit> {
+        Ok(self)
+    }
+}
+
+impl<B: IntoSupervisor, E: Into<Box<dyn Error + Send + Sync>>> IntoSupervisor for Result<B, E> {
+    fn into_supervisor(self) -> Result<SupervisorBuilder, Exit> {
+        self.map_err(Exit::failed)?.into_supervisor()
+    }
+}
+
 /// Looks for faults of a spec; see [`SpecError`].
 pub(crate) fn check_child(child: &ChildSpec, auto_shutdown: Option<AutoShutdown>) -> Result<(), SpecError> {
     let restart = child.info.restart.kind;
-    if matches!(child.make, Make::Once(_)) && restart != RestartType::Temporary {
+    if child.is_once && restart != RestartType::Temporary {
         return Err(SpecError::InstanceNotTemporary { id: child.info.id.clone(), restart });
     }
     SpecError::of_spec(&child.info, auto_shutdown)

@@ -31,7 +31,7 @@ mod template;
 mod tree;
 
 pub use backoff::Backoff;
-pub use builder::SupervisorBuilder;
+pub use builder::{IntoSupervisor, SupervisorBuilder};
 pub use call_error::{DeleteChildError, Refused, RestartChildError, StartChildError, TerminateChildError};
 pub use child_cx::ChildCx;
 pub use child_id::{ChildId, ChildRef, InstanceId};

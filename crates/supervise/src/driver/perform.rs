@@ -132,10 +132,10 @@ impl Core {
         self: &Arc<Self>,
         instance: InstanceId,
         spec: &SpecInfo,
-        factory: &(dyn Fn() -> SupervisorBuilder + Send + Sync),
+        factory: &(dyn Fn() -> Result<SupervisorBuilder, Exit> + Send + Sync),
         joins: &mut Joins,
     ) -> Result<Body, Exit> {
-        let builder = contain(factory).map_err(|message| Exit::Panicked(message.into()))?;
+        let builder = contain(factory).map_err(|message| Exit::Panicked(message.into()))??;
         let path = self.path.iter().cloned().chain([spec.id.to_string()]).collect();
         let (hub, timer, clock) = (Arc::clone(&self.hub), self.timer.clone(), self.clock.clone());
         let above = Above { core: Arc::downgrade(self), instance, path, hub, timer, clock };
