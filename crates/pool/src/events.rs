@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, Stream};
-use tokio::sync::Notify;
 
 use crate::change::PoolEvent;
 use crate::panics::dispose;
+use crate::sync::Notify;
 
 /// How many events a reader may be behind before it loses the oldest.
 const EVENTS_MAX: usize = 1_024;

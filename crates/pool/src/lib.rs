@@ -30,6 +30,7 @@ mod pool;
 mod resolver;
 mod shared;
 mod stats;
+mod sync;
 
 pub use backend::Backend;
 pub use builder::{BuildError, Builder};

@@ -15,6 +15,7 @@ use crate::connector::Connector;
 use crate::core::Taken;
 use crate::events::Events;
 use crate::handle::Handle;
+use crate::panics::log;
 use crate::policy::{PolicyError, clamp};
 use crate::shared::{Handles, Lease, Ready, Shared};
 use crate::stats::{PoolStats, SlotCounts};
@@ -300,13 +301,15 @@ impl<K: Connector> Drop for Root<K> {
         }
         let SlotCounts { idle, claimed, .. } = self.shared.lock().counts();
         let holders = self.shared.holders(HOLDERS_IN_WARNING_MAX);
-        tracing::warn!(
-            pool.name = self.shared.name(),
-            idle,
-            claimed,
-            ?holders,
-            "dropped without a termination: aborting what runs"
-        );
+        log(|| {
+            tracing::warn!(
+                pool.name = self.shared.name(),
+                idle,
+                claimed,
+                ?holders,
+                "dropped without a termination: aborting what runs"
+            );
+        });
         let how = Shutdown::now().because(Reason::Dropped);
         self.close(&how);
         self.stack.begin_terminate(&how);

@@ -11,5 +11,6 @@ mod fake;
 mod harness;
 mod issues;
 mod log;
+mod panics;
 mod storm;
 mod upkeep;
