@@ -21,7 +21,7 @@ mod warm;
 
 pub(crate) use self::at::At;
 use self::backends::Backends;
-pub(crate) use self::claims::{Begun, Polled, Returned, Taken};
+pub(crate) use self::claims::{Begun, Grip, Hold, Polled, Returned, Taken};
 use self::effects::Held;
 pub(crate) use self::effects::{Check, Effects, Rest};
 use self::queue::Queue;
