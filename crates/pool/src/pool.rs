@@ -17,7 +17,7 @@ use crate::events::Events;
 use crate::handle::Handle;
 use crate::panics::log;
 use crate::policy::{PolicyError, clamp};
-use crate::shared::{Handles, Lease, Ready, Shared};
+use crate::shared::{Handles, Ready, Shared};
 use crate::stats::{PoolStats, SlotCounts};
 
 /// How many holders a warning names; the rest is counted.
@@ -154,16 +154,16 @@ impl<K: Connector> Pool<K> {
     pub fn try_claim(&self) -> Result<Handle<K>, TryClaimError> {
         let place = Location::caller();
         loop {
-            let since = self.shared().now();
-            let taken = self.shared().take(since, place, false);
-            let Taken::Hit(id, connection) = taken else {
+            let now = self.shared().recent();
+            let taken = self.shared().take(now, place, false);
+            let Taken::Hit(grip, connection) = taken else {
                 let pool = self.name().to_owned();
                 return Err(match taken {
                     Taken::Closed => TryClaimError::Terminating { pool },
                     _ => TryClaimError::NoneIdle { pool },
                 });
             };
-            match self.shared().make_ready(Lease { id, connection, since, place }) {
+            match self.shared().make_ready(self.shared().lease(grip, connection, now, place)) {
                 Ready::Handle(handle) => return Ok(handle),
                 Ready::Broken => {}
                 Ready::Prepare(lease) => {

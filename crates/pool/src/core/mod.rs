@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub(crate) use self::at::At;
 use self::backends::{Backends, Replaced};
-pub(crate) use self::claims::{Begun, Polled, Returned, Taken};
+pub(crate) use self::claims::{Begun, Grip, Hold, Polled, Returned, Taken};
 use self::effects::Held;
 pub(crate) use self::effects::{Effects, Rest};
 use self::queue::Queue;

@@ -52,6 +52,8 @@ impl<T> Core<T> {
             let id = SlotId { index: index as u32, generation: slot.generation };
             Some(SlotStats { id, backend, status, age: now.since(slot.opened), claims: slot.claims })
         });
+        let mut waits = self.tally.waits.histogram.clone();
+        waits.note_nothing(self.tally.claims - self.tally.claims_waited);
         PoolStats {
             slots: self.counts.shown(),
             waiting: self.queue.queued(),
@@ -59,8 +61,8 @@ impl<T> Core<T> {
             backends: backends.collect(),
             each_slot: slots.collect(),
             totals: Totals::of(&self.tally),
-            waits: self.tally.waits.clone(),
-            holds: self.tally.holds.clone(),
+            waits,
+            holds: self.tally.holds.histogram.clone(),
         }
     }
 }

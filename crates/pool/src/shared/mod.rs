@@ -1,5 +1,6 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
+mod clock;
 mod jobs;
 mod maintenance;
 mod owner;
@@ -15,15 +16,15 @@ use std::time::Duration;
 use landfall_lifecycle::{Ending, TaskName, TaskSet};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::Notify as NotifyOne;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::clock::Clock;
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{At, Begun, Core, Failure, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{At, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
 use crate::events::Journal;
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
@@ -54,7 +55,7 @@ type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
 pub(crate) struct Lease<K: Connector> {
     pub(crate) id: SlotId,
     pub(crate) connection: Box<Live<K::Connection>>,
-    pub(crate) since: At,
+    pub(crate) hold: Hold,
     pub(crate) place: &'static Location<'static>,
 }
 
@@ -80,7 +81,7 @@ pub(crate) struct Shared<K: Connector> {
     connector: K,
     pub(crate) claim_timeout: Duration,
     core: Mutex<Inner<K>>,
-    epoch: Instant,
+    clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
     stop: CancellationToken,
@@ -104,7 +105,7 @@ impl<K: Connector> Shared<K> {
             claim_timeout,
             journal: Arc::clone(core.journal()),
             core: Mutex::new(core),
-            epoch: Instant::now(),
+            clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
             connects: Mutex::default(),
@@ -128,7 +129,12 @@ impl<K: Connector> Shared<K> {
 
     /// The pool's own time.
     pub(crate) fn now(&self) -> At {
-        At::after_start(self.epoch.elapsed())
+        self.clock.now()
+    }
+
+    /// What that was a few milliseconds ago at most.
+    pub(crate) fn recent(&self) -> At {
+        self.clock.recent()
     }
 
     /// Only this crate's code runs under it, and it panics nowhere: what a poisoned lock guards is sound.
@@ -142,10 +148,22 @@ impl<K: Connector> Shared<K> {
             Fitness::Fit => Ready::Handle(self.hand_out(lease)),
             Fitness::Prepare => Ready::Prepare(lease),
             Fitness::Broken => {
-                self.give_back(lease.id, lease.connection, Returned::Unfit, lease.place);
+                self.give_back(lease, Returned::Unfit);
                 Ready::Broken
             }
         }
+    }
+
+    /// What a claim has of a connection that it was given at `now`, which may be a few milliseconds old.
+    pub(crate) fn lease(
+        &self,
+        grip: Grip,
+        connection: Box<Live<K::Connection>>,
+        now: At,
+        place: &'static Location<'static>,
+    ) -> Lease<K> {
+        let since = if grip.is_timed { self.now() } else { now };
+        Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, place }
     }
 
     pub(crate) fn hand_out(self: &Arc<Self>, lease: Lease<K>) -> Handle<K> {
@@ -220,17 +238,12 @@ impl<K: Connector> Shared<K> {
         self.perform(effects);
     }
 
-    pub(crate) fn give_back(
-        self: &Arc<Self>,
-        id: SlotId,
-        connection: Box<Live<K::Connection>>,
-        how: Returned,
-        place: &'static Location<'static>,
-    ) {
-        let now = self.now();
+    pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
+        let Lease { id, connection, hold, place } = lease;
+        let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
         let (held, effects, is_closed) = {
             let mut core = self.lock();
-            let (held, effects) = core.give_back(id, connection, how, now);
+            let (held, effects) = core.give_back(id, connection, how, hold, now);
             (held, effects, core.is_closed())
         };
         self.perform(effects);
@@ -239,9 +252,9 @@ impl<K: Connector> Shared<K> {
         }
     }
 
-    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, place: &'static Location<'static>) {
+    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold, place: &'static Location<'static>) {
         let now = self.now();
-        let (held, effects) = self.lock().take_out(id, now);
+        let (held, effects) = self.lock().take_out(id, hold, now);
         self.perform(effects);
         self.after_return(held, place);
     }

@@ -13,7 +13,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use self::listener::Listener;
-use super::{At, Core, Effects, Random, SlotId, Wait, Waiter, WaiterId};
+use super::{At, Core, Effects, Hold, Random, SlotId, Wait, Waiter, WaiterId};
 use crate::backend::Backend;
 use crate::policy::Policy;
 
@@ -179,6 +179,16 @@ impl Model {
         if let Some(place) = self.line.iter().position(|id| Some(*id) == first) {
             self.line.swap(0, place);
         }
+    }
+
+    /// The time as the coarse clock tells it, which claims and releases go by.
+    fn recent(&self) -> At {
+        const TICK: u64 = 10_000_000;
+        At::from_nanos(self.now.nanos_since(At::default()) / TICK * TICK)
+    }
+
+    fn hold_of(&mut self) -> Hold {
+        Hold { since: self.recent(), is_timed: self.random.below(2) == 0 }
     }
 
     fn moves(&mut self, conn: Conn, to: Place) {
