@@ -157,7 +157,8 @@ impl<T> Core<T> {
     fn free_slot(&mut self, backend: u32) -> u32 {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
-            (slot.backend, slot.is_retired, slot.claims, slot.interrupt) = (backend, false, 0, None);
+            (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
+            (slot.claims, slot.interrupt) = (0, None);
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
@@ -165,6 +166,7 @@ impl<T> Core<T> {
             generation: 0,
             backend,
             is_retired: false,
+            is_proven: false,
             state: SlotState::Vacant,
             opened: At::default(),
             expires: At::NEVER,
@@ -266,7 +268,7 @@ impl<T> Core<T> {
     /// connect: else a connector whose connections never work would be kept busy for ever.
     pub(super) fn note_unfit(&mut self, index: u32, now: At) {
         let slot = self.slot(index);
-        if slot.sound > slot.opened {
+        if slot.is_proven {
             return;
         }
         let backend = slot.backend;
@@ -279,7 +281,7 @@ impl<T> Core<T> {
     /// A connection was used, or passed a check. Gives whether its backend was failing until now: more may be opened.
     pub(super) fn note_sound(&mut self, index: u32, now: At) -> bool {
         let slot = &mut self.slots[index as usize];
-        slot.sound = now;
+        (slot.sound, slot.is_proven) = (now, true);
         let entry = self.backends.get_mut(slot.backend);
         if entry.unsound == 0 {
             return false;

@@ -223,6 +223,13 @@ impl<K: Connector> Shared<K> {
         let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
         let (held, effects, is_closed) = {
             let mut core = self.lock();
+            let connection = match how {
+                Returned::Fit => match core.park(id, connection, hold, now) {
+                    Ok(()) => return,
+                    Err(connection) => connection,
+                },
+                _ => connection,
+            };
             let (held, effects) = core.give_back(id, connection, how, hold, now);
             (held, effects, core.is_closed())
         };
