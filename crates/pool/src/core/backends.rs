@@ -92,10 +92,12 @@ pub(crate) struct Backends {
 }
 
 impl Backends {
+    #[inline]
     pub(crate) fn get(&self, index: u32) -> &Entry {
         self.entries[index as usize].as_ref().expect("a slot refers to it")
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut Entry {
         self.entries[index as usize].as_mut().expect("a slot refers to it")
     }

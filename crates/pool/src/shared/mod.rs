@@ -126,6 +126,7 @@ impl<K: Connector> Shared<K> {
     }
 
     /// Asks the connector whether a connection that was claimed is fit, and makes a handle of it if it is.
+    #[inline]
     pub(crate) fn make_ready(self: &Arc<Self>, mut lease: Lease<K>) -> Ready<K> {
         match self.fitness(&mut lease.connection.connection, Moment::Claim) {
             Fitness::Fit => Ready::Handle(self.hand_out(lease)),
@@ -138,6 +139,7 @@ impl<K: Connector> Shared<K> {
     }
 
     /// What a claim has of a connection that it was given at `now`, which may be a few milliseconds old.
+    #[inline]
     pub(crate) fn lease(
         &self,
         grip: Grip,
@@ -149,10 +151,12 @@ impl<K: Connector> Shared<K> {
         Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, place }
     }
 
+    #[inline]
     pub(crate) fn hand_out(self: &Arc<Self>, lease: Lease<K>) -> Handle<K> {
         Handle::new(Arc::clone(self), lease)
     }
 
+    #[inline]
     pub(crate) fn fitness(&self, connection: &mut K::Connection, at: Moment) -> Fitness {
         contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|| {
             tracing::warn!(pool.name = self.name(), "connector panicked");
@@ -172,6 +176,7 @@ impl<K: Connector> Shared<K> {
     }
 
     /// Takes an idle connection, validated or not.
+    #[inline]
     pub(crate) fn take(
         &self,
         now: At,
