@@ -68,9 +68,9 @@ impl<K: Connector> Handle<K> {
     #[must_use = "the connection is the caller's to close"]
     pub fn take_out(mut self) -> K::Connection {
         let live = self.connection.take().expect("only the drop takes it too, and comes later");
-        let Live { connection, _interrupt, .. } = *live;
+        let Live { connection, interrupt, .. } = *live;
         self.shared.take_out(self.id, self.hold, self.place);
-        dispose(_interrupt);
+        dispose(interrupt);
         connection
     }
 

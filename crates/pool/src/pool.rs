@@ -13,7 +13,9 @@ use crate::builder::Builder;
 use crate::claim::{Claim, TryClaimError, WarmUpError};
 use crate::connector::Connector;
 use crate::core::Taken;
+use crate::events::Events;
 use crate::handle::Handle;
+use crate::panics::log;
 use crate::policy::{PolicyError, clamp};
 use crate::shared::{Handles, Ready, Shared};
 use crate::stats::{PoolStats, SlotCounts};
@@ -217,6 +219,18 @@ impl<K: Connector> Pool<K> {
         self.shared().lock().stats(now)
     }
 
+    /// What changes in the pool from now on: what is opened, checked and closed and why, which backends fail and
+    /// recover, and the pool's own state.
+    ///
+    /// In the order of the changes, each told to every reader; one that reads too slowly loses the oldest and is told
+    /// how many. For a picture that goes on, ask for the events first and for [`stats`](Self::stats) then. Claims and
+    /// releases are not among the events, there are too many: the statistics count them. While nobody listens nothing
+    /// is kept, and events cost nothing where claims are served.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.shared().journal().listen()
+    }
+
     /// A reference that does not keep the pool alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakPool<K> {
@@ -287,13 +301,15 @@ impl<K: Connector> Drop for Root<K> {
         }
         let SlotCounts { idle, claimed, .. } = self.shared.lock().counts();
         let holders = self.shared.holders(HOLDERS_IN_WARNING_MAX);
-        tracing::warn!(
-            pool.name = self.shared.name(),
-            idle,
-            claimed,
-            ?holders,
-            "dropped without a termination: aborting what runs"
-        );
+        log(|| {
+            tracing::warn!(
+                pool.name = self.shared.name(),
+                idle,
+                claimed,
+                ?holders,
+                "dropped without a termination: aborting what runs"
+            );
+        });
         let how = Shutdown::now().because(Reason::Dropped);
         self.close(&how);
         self.stack.begin_terminate(&how);

@@ -1,10 +1,11 @@
-//! What a pool tells about itself.
+//! What a pool tells about itself: itself at one instant. What changes is told by [`Events`](crate::Events).
 
 use std::time::Duration;
 
 use landfall_lifecycle::Place;
 
 use crate::backend::Backend;
+use crate::change::SlotId;
 use crate::claim::ConnectError;
 use crate::core::Tally;
 
@@ -79,6 +80,8 @@ pub struct SlotCounts {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SlotStats {
+    /// Which.
+    pub id: SlotId,
     /// Whose it is.
     pub backend: Backend,
     /// Where it is in its life.

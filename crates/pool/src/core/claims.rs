@@ -5,9 +5,10 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::queue::{Failure, Wait, Waiter, WaiterId};
-use super::slots::{Claimed, Kind, SlotId, SlotState};
+use super::slots::{Claimed, Kind, SlotState};
 use super::tally::Timings;
-use super::{At, Check, Core, Effects};
+use super::{At, Check, Core, Effects, SlotId};
+use crate::change::{CloseReason, SlotChange};
 
 /// What a claim has that was given a connection.
 #[derive(Clone, Copy, Debug)]
@@ -133,13 +134,13 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         if self.is_closed {
             // The end came between its being taken and this: nobody would tell the claim any more.
-            self.begin_close(id.index, connection, now, &mut effects);
+            self.begin_close(id.index, connection, CloseReason::Terminating, now, &mut effects);
             return (self.queue.push_aside(waiter, Wait::Failed(Failure::Closed)), effects);
         }
         self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
         let waiter = self.queue.push_aside(waiter, Wait::Checking);
         drop(self.enter(id.index, SlotState::Checking { until: Some(waiter), check: Check::OnClaim }));
-        effects.check(id, connection, Check::OnClaim);
+        self.begin_check(id, connection, Check::OnClaim, &mut effects);
         (waiter, effects)
     }
 
@@ -147,7 +148,7 @@ impl<T> Core<T> {
     pub(crate) fn prepare_for_nobody(&mut self, id: SlotId, connection: T) -> Effects<T> {
         let mut effects = Effects::none();
         drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnClaim }));
-        effects.check(id, connection, Check::OnClaim);
+        self.begin_check(id, connection, Check::OnClaim, &mut effects);
         effects
     }
 
@@ -161,14 +162,14 @@ impl<T> Core<T> {
             && let Some(&index) = self.backends.get(backend).idle.last()
         {
             if self.slot(index).expires <= now {
-                self.close_idle(index, now, effects);
+                self.close_idle(index, CloseReason::Expired, now, effects);
                 continue;
             }
             if self.must_validate(index, now) {
                 let checking = SlotState::Checking { until: Some(first), check: Check::Validate };
                 let Some(connection) = self.take_idle(index, checking) else { return };
                 effects.forget(self.queue.set(first, Wait::Checking));
-                effects.check(self.id_of(index), connection, Check::Validate);
+                self.begin_check(self.id_of(index), connection, Check::Validate, effects);
                 continue;
             }
             self.backends.pop_idle(backend);
@@ -299,24 +300,26 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         let late = self.note_held(id, hold, now);
         match how {
-            _ if self.is_surplus(id.index, now) => self.begin_close(id.index, connection, now, &mut effects),
+            _ if self.is_surplus(id.index, now) => {
+                self.begin_close(id.index, connection, CloseReason::Resized, now, &mut effects);
+            }
             Returned::Fit => {
                 let has_recovered = self.note_sound(id.index, now);
                 self.settle(id.index, connection, now, &mut effects);
                 if has_recovered {
-                    self.plan(now, &mut effects);
+                    self.note_recovered(id.index, now, &mut effects);
                 }
             }
             Returned::Recycle => {
                 drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnRecycle }));
-                effects.check(id, connection, Check::OnRecycle);
+                self.begin_check(id, connection, Check::OnRecycle, &mut effects);
             }
             Returned::Broken | Returned::Unfit => {
                 self.tally.discarded += 1;
                 if how == Returned::Unfit {
-                    self.note_unfit(id.index, now);
+                    self.note_unfit(id.index, now, &mut effects);
                 }
-                self.begin_close(id.index, connection, now, &mut effects);
+                self.begin_close(id.index, connection, CloseReason::Broken, now, &mut effects);
             }
         }
         (late, effects)
@@ -326,6 +329,7 @@ impl<T> Core<T> {
     pub(crate) fn take_out(&mut self, id: SlotId, hold: Hold, now: At) -> (Option<Duration>, Effects<T>) {
         let mut effects = Effects::none();
         let late = self.note_held(id, hold, now);
+        self.tell_slot(id.index, || SlotChange::TakenOut, &mut effects);
         self.vacate(id.index, &mut effects);
         self.tally.taken_out += 1;
         self.plan(now, &mut effects);
@@ -334,6 +338,7 @@ impl<T> Core<T> {
 
     fn note_held(&mut self, id: SlotId, hold: Hold, now: At) -> Option<Duration> {
         let SlotState::Claimed(claimed) = self.slot(id.index).state else { return None };
+        self.slots[id.index as usize].used = now;
         self.tally.holds.note(now.nanos_since(hold.since), hold.is_timed);
         claimed.is_reported.then(|| now.since(hold.since))
     }

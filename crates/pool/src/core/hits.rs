@@ -5,8 +5,8 @@ use std::panic::Location;
 
 use super::backends::Entry;
 use super::claims::{Grip, Hold, Taken};
-use super::slots::{Claimed, Counts, Kind, Slot, SlotId, SlotState};
-use super::{At, Core};
+use super::slots::{Claimed, Counts, Kind, Slot, SlotState};
+use super::{At, Core, SlotId};
 
 /// Changes a slot's state and gives the one before. Together with [`Core::rework`] the only place where that happens, so
 /// that no count can drift from the states.

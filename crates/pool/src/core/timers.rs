@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::queue::{Cause, Failure, Shortage, Wait};
 use super::slots::{Kind, SlotState};
 use super::{At, Check, Core, Effects, Held};
+use crate::change::{CloseReason, SlotChange};
 use crate::policy::Policy;
 
 /// Slots are looked at in steps of this, so that many that come due one by one do not cost a look each.
@@ -163,6 +164,7 @@ impl<T> Core<T> {
                         let (place, age) = (claimed.place, now.since(claimed.since));
                         let slot = self.slot(index);
                         let backend = Arc::clone(&self.backends.get(slot.backend).backend);
+                        self.tell_slot(index, || SlotChange::Held { place: place.into(), age }, effects);
                         effects.report_held(Held { slot: self.id_of(index), backend, place, age });
                         self.tally.held_long += 1;
                     }
@@ -185,7 +187,7 @@ impl<T> Core<T> {
         let too_long = self.policy.idle_timeout.map_or(At::NEVER, |after| slot.used.plus(after));
         let is_spared = too_long <= now && self.surplus() <= 0;
         if expires <= now || (too_long <= now && !is_spared) {
-            self.close_idle(index, now, effects);
+            self.close_idle(index, CloseReason::Unused, now, effects);
             return At::NEVER;
         }
         // Those that were opened together are due together: most of them stay ready meanwhile.
@@ -197,7 +199,7 @@ impl<T> Core<T> {
             && let Some(connection) =
                 self.take_idle(index, SlotState::Checking { until: None, check: Check::Keepalive })
         {
-            effects.check(self.id_of(index), connection, Check::Keepalive);
+            self.begin_check(self.id_of(index), connection, Check::Keepalive, effects);
             return At::NEVER;
         }
         expires.min(checks).min(if is_spared { At::NEVER } else { too_long })

@@ -9,13 +9,13 @@ mod perform;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
 use landfall_lifecycle::{Ending, TaskName, TaskSet};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::Notify;
+use tokio::sync::Notify as NotifyOne;
 use tokio_util::sync::CancellationToken;
 
 use self::clock::Clock;
@@ -25,17 +25,28 @@ use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
 use crate::core::{At, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::events::Journal;
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
-use crate::panics::contain;
+use crate::panics::{contain, dispose, log};
 use crate::policy::{Policy, PolicyError};
+use crate::sync::Mutex;
 
 /// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
 pub(crate) struct Live<C> {
     pub(crate) connection: C,
     pub(crate) backend: Arc<Backend>,
     /// The core refers to it weakly.
-    pub(crate) _interrupt: Option<Arc<dyn Interrupt>>,
+    pub(crate) interrupt: Option<Arc<dyn Interrupt>>,
+}
+
+impl<C> Live<C> {
+    /// Drops what is the user's, each by itself: two destructors that panic at once would end the process.
+    pub(super) fn dispose(self) {
+        let Self { connection, interrupt, .. } = self;
+        dispose(connection);
+        dispose(interrupt);
+    }
 }
 
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
@@ -77,26 +88,28 @@ pub(crate) struct Shared<K: Connector> {
     /// The connects under way, to be given up one by one.
     connects: Mutex<HashMap<u32, CancellationToken>>,
     /// Something is due earlier than the maintenance task thinks.
-    earlier: Notify,
-    /// Something changed that is no claim's business.
-    news: Notify,
+    earlier: NotifyOne,
+    /// What changes that is no claim's business.
+    journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
 }
 
 impl<K: Connector> Shared<K> {
     pub(crate) fn new(name: TaskName, connector: K, policy: Policy, tasks: TaskSet, runtime: Runtime) -> Self {
+        let claim_timeout = policy.claim_timeout;
+        let core = Core::new(policy, Random::from_process());
         Self {
             name,
             connector,
-            claim_timeout: policy.claim_timeout,
-            core: Mutex::new(Core::new(policy, Random::from_process())),
+            claim_timeout,
+            journal: Arc::clone(core.journal()),
+            core: Mutex::new(core),
             clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
             connects: Mutex::default(),
-            earlier: Notify::new(),
-            news: Notify::new(),
+            earlier: NotifyOne::new(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
         }
@@ -104,6 +117,10 @@ impl<K: Connector> Shared<K> {
 
     pub(crate) fn name(&self) -> &str {
         self.name.as_str()
+    }
+
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     pub(crate) fn ending(&self) -> &Ending {
@@ -122,7 +139,7 @@ impl<K: Connector> Shared<K> {
 
     /// Only this crate's code runs under it, and it panics nowhere: what a poisoned lock guards is sound.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner<K>> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        self.core.lock()
     }
 
     /// Asks the connector whether a connection that was claimed is fit, and makes a handle of it if it is.
@@ -159,7 +176,7 @@ impl<K: Connector> Shared<K> {
     #[inline]
     pub(crate) fn fitness(&self, connection: &mut K::Connection, at: Moment) -> Fitness {
         contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|| {
-            tracing::warn!(pool.name = self.name(), "connector panicked");
+            log(|| tracing::warn!(pool.name = self.name(), "connector panicked"));
             Fitness::Broken
         })
     }
@@ -195,6 +212,8 @@ impl<K: Connector> Shared<K> {
         let now = self.now();
         let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
         self.perform(effects);
+        // The pool has it again: the end may have been waiting for that.
+        self.finish_if_over();
         id
     }
 
@@ -202,6 +221,7 @@ impl<K: Connector> Shared<K> {
     pub(crate) fn prepare_for_nobody(self: &Arc<Self>, lease: Lease<K>) {
         let effects = self.lock().prepare_for_nobody(lease.id, lease.connection);
         self.perform(effects);
+        self.finish_if_over();
     }
 
     pub(crate) fn poll_waiter(self: &Arc<Self>, id: WaiterId, waker: &Waker) -> Polled<Box<Live<K::Connection>>> {
@@ -253,13 +273,15 @@ impl<K: Connector> Shared<K> {
 
     fn after_return(self: &Arc<Self>, held: Option<Duration>, place: &'static Location<'static>) {
         if let Some(held) = held {
-            tracing::info!(
-                pool.name = self.name(),
-                loc.file = place.file(),
-                loc.line = place.line(),
-                ?held,
-                "long-held connection came back"
-            );
+            log(|| {
+                tracing::info!(
+                    pool.name = self.name(),
+                    loc.file = place.file(),
+                    loc.line = place.line(),
+                    elapsed = ?held,
+                    "long-held connection came back"
+                );
+            });
         }
         self.finish_if_over();
     }
@@ -289,7 +311,7 @@ impl<K: Connector> Shared<K> {
         let _warming = Warming(self);
         self.perform(effects);
         loop {
-            let news = self.news.notified();
+            let news = self.journal.news.notified();
             let now = self.now();
             let (is_closed, is_warm, is_offline, (backends, last)) = {
                 let core = self.lock();

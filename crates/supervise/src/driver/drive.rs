@@ -149,12 +149,13 @@ impl Core {
         if joins && let Err(error) = self.workers.terminate(&now).await {
             tracing::error!(supervisor = self.name, %error, "the driver is no task of its workers' set");
         }
-        let (calls, inbox) = {
+        let left = {
             let mut state = self.lock();
             state.cause = Some(cause.clone());
-            (std::mem::take(&mut state.calls), std::mem::take(&mut state.inbox))
+            let calls = std::mem::take(&mut state.calls);
+            (calls, std::mem::take(&mut state.inbox), std::mem::take(&mut state.watchers))
         };
-        drop((calls, inbox));
+        drop(left);
         tracing::debug!(supervisor = self.name, %cause, "supervisor ended");
         self.hub.tell(&self.path, TreeEventKind::Ended(cause.clone()));
         self.started.send_if_modified(|started| started.is_none() && started.replace(Err(cause.clone())).is_none());

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::drive::Joins;
 use super::instance::{Gone, ended, run_worker, start_component};
-use super::{Above, Answer, Body, Core, FOR_EVER, Info, Left, Live, Note, not_spawned};
+use super::{Above, Answer, Body, Core, FOR_EVER, Info, Left, Live, Note, Watched, not_spawned};
 use crate::builder::SupervisorBuilder;
 use crate::child_cx::{ChildCx, Instance};
 use crate::child_id::InstanceId;
@@ -47,14 +47,16 @@ impl Core {
     /// Asks the engine, and does what it says.
     fn decide(self: &Arc<Self>, event: Event<Make>, mut info: Option<Info>, joins: &mut Joins) -> Option<EndCause> {
         let now = self.now();
-        let (actions, spent) = {
+        let (actions, spent, watched) = {
             let mut state = self.lock();
+            let watched = state.take_watched(&event);
             if self.hub.is_heard() {
                 state.engine.watch();
             }
             let actions = state.engine.on(event, now);
-            (actions, state.engine.take_spent())
+            (actions, state.engine.take_spent(), watched)
         };
+        watched.into_iter().for_each(Watched::tell);
         if let Err(error) = contain(|| drop(spent)) {
             tracing::error!(supervisor = self.name, error, "the destructor of a factory panicked");
         }
@@ -119,10 +121,7 @@ impl Core {
             Make::Supervisor(factory) => self.start_below(instance, spec, &*factory, joins),
         };
         match body {
-            Ok(body) => {
-                let live = Live { body, is_asked: false, is_aborted: false, limit: None };
-                self.lock().live.insert(instance, live);
-            }
+            Ok(body) => drop(self.lock().live.insert(instance, Live::of(body))),
             // A future that was not spawned has told that it is gone; this says why, and whoever comes first counts.
             Err(exit) => self.lock().inbox.push_front(Note::Event(Event::Exited(instance, exit))),
         }
@@ -132,10 +131,10 @@ impl Core {
         self: &Arc<Self>,
         instance: InstanceId,
         spec: &SpecInfo,
-        factory: &(dyn Fn() -> SupervisorBuilder + Send + Sync),
+        factory: &(dyn Fn() -> Result<SupervisorBuilder, Exit> + Send + Sync),
         joins: &mut Joins,
     ) -> Result<Body, Exit> {
-        let builder = contain(factory).map_err(|message| Exit::Panicked(message.into()))?;
+        let builder = contain(factory).map_err(|message| Exit::Panicked(message.into()))??;
         let path = self.path.iter().cloned().chain([spec.id.to_string()]).collect();
         let (hub, timer, clock) = (Arc::clone(&self.hub), self.timer.clone(), self.clock.clone());
         let above = Above { core: Arc::downgrade(self), instance, path, hub, timer, clock };

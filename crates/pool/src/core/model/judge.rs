@@ -92,6 +92,7 @@ impl Model {
                 break;
             }
             if tamper == Tamper::Nothing {
+                self.listener.follow(&self.core, tamper);
                 self.judge();
             }
         }
