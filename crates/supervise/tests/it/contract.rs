@@ -6,6 +6,8 @@ use futures_util::future::FutureExt;
 use landfall_lifecycle::testing::{Contract, Work};
 use landfall_supervise::{ChildSpec, RestartType, ShutdownPolicy, Supervisor};
 
+use crate::harness::guarded_on;
+
 fn made() -> Supervisor {
     let start = Supervisor::builder("app").answers_early().start();
     start.now_or_never().expect("it answers early").expect("it is set up right")
@@ -26,7 +28,9 @@ fn start(supervisor: &Supervisor, work: Work) {
     drop(supervisor.start_child(spec).now_or_never());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_supervisor_keeps_the_contract() {
-    Contract::of(made).work(start).check().await.assert_kept();
+#[test]
+fn a_supervisor_keeps_the_contract() {
+    guarded_on(2, async {
+        Contract::of(made).work(start).check().await.assert_kept();
+    });
 }
