@@ -11,9 +11,9 @@ use std::time::Duration;
 
 pub use self::error::{ClaimError, ConnectError, TryClaimError, WaitedFor, WarmUpError};
 use crate::connector::Connector;
-use crate::core::{At, Begun, Polled, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{At, Begun, Polled, Taken, Waiter, WaiterId};
 use crate::handle::Handle;
-use crate::shared::{Lease, Live, Ready, Shared};
+use crate::shared::{Lease, Ready, Shared};
 
 /// A claim under way. Made by [`Pool::claim`](crate::Pool::claim) and
 /// [`Pool::claim_within`](crate::Pool::claim_within).
@@ -60,17 +60,18 @@ impl<'a, K: Connector> Claim<'a, K> {
     }
 
     /// The way without a wait.
-    fn take(&mut self, now: At) -> Option<Result<Handle<K>, ClaimError>> {
+    fn take(&mut self) -> Option<Result<Handle<K>, ClaimError>> {
         loop {
+            let now = self.shared.recent();
             let taken = self.shared.take(now, self.place, true);
             match taken {
-                Taken::Hit(id, connection) => {
-                    match self.shared.make_ready(self.lease(id, connection, now)) {
+                Taken::Hit(grip, connection) => {
+                    match self.shared.make_ready(self.shared.lease(grip, connection, now, self.place)) {
                         Ready::Handle(handle) => return Some(Ok(handle)),
                         // Another one may be idle.
                         Ready::Broken => {}
                         Ready::Prepare(lease) => {
-                            self.prepare(lease, self.times(now));
+                            self.prepare(lease, self.times());
                             return None;
                         }
                     }
@@ -81,16 +82,13 @@ impl<'a, K: Connector> Claim<'a, K> {
         }
     }
 
-    fn times(&self, began: At) -> Times {
+    fn times(&self) -> Times {
+        let began = self.shared.now();
         Times { began, deadline: began.plus(self.timeout()) }
     }
 
     fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(self.shared.claim_timeout)
-    }
-
-    fn lease(&self, id: SlotId, connection: Box<Live<K::Connection>>, since: At) -> Lease<K> {
-        Lease { id, connection, since, place: self.place }
     }
 
     /// Leaves the connection to the pool until it is ready for this claim.
@@ -109,12 +107,11 @@ impl<'a, K: Connector> Claim<'a, K> {
     fn step(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Handle<K>, ClaimError>>> {
         let (times, lease, is_prepared) = match self.stage {
             Stage::New => {
-                let now = self.shared.now();
-                if let Some(done) = self.take(now) {
+                if let Some(done) = self.take() {
                     return Some(Poll::Ready(done));
                 }
                 if let Stage::New = self.stage {
-                    self.stage = Stage::Joining { times: self.times(now), is_first: false };
+                    self.stage = Stage::Joining { times: self.times(), is_first: false };
                 }
                 return None;
             }
@@ -122,7 +119,9 @@ impl<'a, K: Connector> Claim<'a, K> {
                 // The first time it has just begun: reading the clock is what costs most here.
                 let now = if is_first { self.shared.now() } else { times.began };
                 match self.shared.take_or_wait(now, self.waiter(times, cx.waker()), is_first) {
-                    Begun::Hit(id, connection) => (times, self.lease(id, connection, now), false),
+                    Begun::Hit(grip, connection) => {
+                        (times, self.shared.lease(grip, connection, now, self.place), false)
+                    }
                     Begun::Waits(id) => {
                         self.stage = Stage::Waiting(times, id);
                         return Some(Poll::Pending);
@@ -136,8 +135,8 @@ impl<'a, K: Connector> Claim<'a, K> {
                 Polled::Failed(failure) => {
                     return Some(Poll::Ready(Err(self.shared.failed_error(failure, self.timeout()))));
                 }
-                Polled::Hit { id, connection, since, is_prepared } => {
-                    (times, self.lease(id, connection, since), is_prepared)
+                Polled::Hit { grip, connection, since, is_prepared } => {
+                    (times, self.shared.lease(grip, connection, since, self.place), is_prepared)
                 }
             },
             // Never ready again.

@@ -91,6 +91,13 @@ pub(crate) struct Backends {
     pub(crate) is_resolved: bool,
 }
 
+/// The places of the backends that a new set has brought, and of those that are no longer in it.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    pub(super) added: Vec<u32>,
+    pub(super) gone: Vec<u32>,
+}
+
 impl Backends {
     pub(crate) fn get(&self, index: u32) -> &Entry {
         self.entries[index as usize].as_ref().expect("a slot refers to it")
@@ -104,8 +111,8 @@ impl Backends {
         self.entries.iter().flatten()
     }
 
-    /// Takes over a new set; gives the places of those that are no longer in it.
-    pub(crate) fn replace(&mut self, set: Vec<Backend>) -> Vec<u32> {
+    /// Takes over a new set.
+    pub(crate) fn replace(&mut self, set: Vec<Backend>) -> Replaced {
         self.is_resolved = true;
         let before = std::mem::take(&mut self.current);
         for backend in set {
@@ -115,11 +122,12 @@ impl Backends {
                 self.current.push(index);
             }
         }
-        let gone: Vec<u32> = before.into_iter().filter(|index| !self.current.contains(index)).collect();
+        let gone: Vec<u32> = before.iter().copied().filter(|index| !self.current.contains(index)).collect();
         for index in &gone {
             self.get_mut(*index).is_removed = true;
         }
-        gone
+        let added = self.current.iter().copied().filter(|index| !before.contains(index)).collect();
+        Replaced { added, gone }
     }
 
     fn find(&self, backend: &Backend) -> Option<u32> {

@@ -16,22 +16,27 @@ mod random;
 mod slots;
 mod snapshot;
 mod tally;
+mod tell;
 mod timers;
 mod warm;
 
+use std::sync::Arc;
+
 pub(crate) use self::at::At;
-use self::backends::Backends;
-pub(crate) use self::claims::{Begun, Polled, Returned, Taken};
+use self::backends::{Backends, Replaced};
+pub(crate) use self::claims::{Begun, Grip, Hold, Polled, Returned, Taken};
 use self::effects::Held;
-pub(crate) use self::effects::{Check, Effects, Rest};
+pub(crate) use self::effects::{Effects, Rest};
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
-pub(crate) use self::slots::SlotId;
 use self::slots::{Counts, Kind, Slot, SlotState};
 pub(crate) use self::tally::Tally;
 use self::timers::Timers;
 use crate::backend::Backend;
+use crate::change::{BackendChange, CloseReason, PoolChange, SlotChange};
+pub(crate) use crate::change::{Check, SlotId};
+use crate::events::Journal;
 use crate::policy::Policy;
 
 /// The decisions of one pool. `T` is a connection.
@@ -49,6 +54,7 @@ pub(crate) struct Core<T> {
     counts: Counts,
     timers: Timers,
     tally: Tally,
+    journal: Arc<Journal>,
     random: Random,
 }
 
@@ -66,6 +72,7 @@ impl<T> Core<T> {
             counts: Counts::default(),
             timers: Timers::default(),
             tally: Tally::default(),
+            journal: Arc::default(),
             random,
         }
     }
@@ -119,6 +126,9 @@ impl<T> Core<T> {
     fn vacate(&mut self, index: u32, effects: &mut Effects<T>) {
         let backend = self.slot(index).backend;
         drop(self.enter(index, SlotState::Vacant));
+        if self.is_closed && self.counts.used() == 0 {
+            self.finish_telling(effects);
+        }
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.vacant.push(index);
@@ -141,21 +151,20 @@ impl<T> Core<T> {
     /// Finds a use for a sound connection that nobody has: the first claim in line, else idleness, else its end.
     fn settle(&mut self, index: u32, connection: T, now: At, effects: &mut Effects<T>) {
         if self.is_surplus(index, now) {
-            return self.begin_close(index, connection, now, effects);
+            return self.begin_close(index, connection, CloseReason::Resized, now, effects);
         }
         if let Some(first) = self.queue.first() {
             return self.grant(index, connection, first, now, effects);
         }
-        let slot = &mut self.slots[index as usize];
-        slot.used = now;
-        let backend = slot.backend;
+        let backend = self.slot(index).backend;
         drop(self.enter(index, SlotState::Idle { connection }));
         self.backends.add_idle(backend, index);
     }
 
     /// Lets a connection go, and has another one opened if it is needed.
-    fn begin_close(&mut self, index: u32, connection: T, now: At, effects: &mut Effects<T>) {
+    fn begin_close(&mut self, index: u32, connection: T, why: CloseReason, now: At, effects: &mut Effects<T>) {
         drop(self.enter(index, SlotState::Closing));
+        self.tell_closing(index, why, now, effects);
         effects.close(self.id_of(index), connection);
         self.plan(now, effects);
     }
@@ -167,12 +176,14 @@ impl<T> Core<T> {
         match slot.state {
             SlotState::Connecting { .. } => self.connect_over(id.index, now, None, &mut effects),
             SlotState::Checking { until, .. } => {
-                self.note_unfit(id.index, now);
+                self.note_unfit(id.index, now, &mut effects);
+                self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
                 self.requeue(until, now, &mut effects);
                 self.plan(now, &mut effects);
             }
             SlotState::Closing => {
+                self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
                 self.plan(now, &mut effects);
             }
@@ -189,6 +200,7 @@ impl<T> Core<T> {
             debug_assert!(false, "only a check gives it back");
             return effects;
         };
+        self.tell_slot(id.index, || SlotChange::CheckPassed, &mut effects);
         let has_recovered = self.note_sound(id.index, now);
         match until {
             // It was made ready for this one.
@@ -201,7 +213,7 @@ impl<T> Core<T> {
             }
         }
         if has_recovered {
-            self.plan(now, &mut effects);
+            self.note_recovered(id.index, now, &mut effects);
         }
         effects.is_news = true;
         effects
@@ -212,7 +224,8 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         let Some(&Slot { state: SlotState::Checking { until, .. }, .. }) = self.live_slot(id) else { return effects };
         drop(self.enter(id.index, SlotState::Closing));
-        self.note_unfit(id.index, now);
+        self.tell_closing(id.index, CloseReason::CheckFailed, now, &mut effects);
+        self.note_unfit(id.index, now, &mut effects);
         self.tally.checks_failed += 1;
         self.requeue(until, now, &mut effects);
         self.plan(now, &mut effects);
@@ -222,7 +235,16 @@ impl<T> Core<T> {
     /// Takes over the backends that the resolver has now.
     pub(crate) fn set_backends(&mut self, set: Vec<Backend>, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        for gone in self.backends.replace(set) {
+        let Replaced { added, gone } = self.backends.replace(set);
+        for index in added {
+            self.tell_backend(index, BackendChange::Added, &mut effects);
+            // One that comes back while it still has connections is as it was.
+            if self.backends.get(index).is_failing() {
+                self.tell_backend(index, BackendChange::Failing, &mut effects);
+            }
+        }
+        for gone in gone {
+            self.tell_backend(gone, BackendChange::Removed, &mut effects);
             self.retire(|slot| slot.backend == gone, now, &mut effects);
             effects.forget_error(self.backends.forget_if_unused(gone));
         }
@@ -234,6 +256,7 @@ impl<T> Core<T> {
     /// Closes what is idle now and the rest when it comes back; new connections take their place.
     pub(crate) fn evict(&mut self, now: At) -> Effects<T> {
         let mut effects = Effects::none();
+        self.tell_pool(|| PoolChange::Evicted, &mut effects);
         // What is just being opened is new anyway.
         self.retire(|slot| slot.state.kind() != Kind::Connecting, now, &mut effects);
         self.plan(now, &mut effects);
@@ -246,10 +269,12 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         self.policy = policy;
         self.was_resized = true;
+        let slots_max = self.policy.slots_max;
+        self.tell_pool(|| PoolChange::Resized { slots_max }, &mut effects);
         let idle: Vec<u32> = self.backends.each().flat_map(|entry| entry.idle.iter().copied()).collect();
         for index in idle {
             if self.is_surplus(index, now) {
-                self.close_idle(index, now, &mut effects);
+                self.close_idle(index, CloseReason::Resized, now, &mut effects);
             }
         }
         self.plan(now, &mut effects);
@@ -264,7 +289,7 @@ impl<T> Core<T> {
             }
             slot.is_retired = true;
             match &mut slot.state {
-                SlotState::Idle { .. } => self.close_idle(index, now, effects),
+                SlotState::Idle { .. } => self.close_idle(index, CloseReason::Evicted, now, effects),
                 SlotState::Connecting { is_cancelled, .. } if !*is_cancelled => {
                     *is_cancelled = true;
                     effects.cancel(self.id_of(index));
@@ -274,8 +299,9 @@ impl<T> Core<T> {
         }
     }
 
-    fn close_idle(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
+    fn close_idle(&mut self, index: u32, why: CloseReason, now: At, effects: &mut Effects<T>) {
         if let Some(connection) = self.take_idle(index, SlotState::Closing) {
+            self.tell_closing(index, why, now, effects);
             effects.close(self.id_of(index), connection);
             self.plan(now, effects);
         }

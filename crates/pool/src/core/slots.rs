@@ -4,16 +4,9 @@ use std::panic::Location;
 use std::sync::Weak;
 
 use super::at::At;
-use super::effects::Check;
 use super::queue::WaiterId;
+use crate::change::Check;
 use crate::interrupt::Interrupt;
-
-/// Which slot, and which of the connections that have been in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SlotId {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
 
 /// Where a slot is in its life. The connection is in here only while nobody works with it.
 ///

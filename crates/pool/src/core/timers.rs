@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::queue::{Cause, Failure, Shortage, Wait};
 use super::slots::{Kind, SlotState};
 use super::{At, Check, Core, Effects, Held};
+use crate::change::{CloseReason, SlotChange};
 use crate::policy::Policy;
 
 /// Slots are looked at in steps of this, so that many that come due one by one do not cost a look each.
@@ -22,6 +23,8 @@ pub(super) struct Timers {
     backends: At,
     /// When the maintenance task looks next.
     planned: At,
+    /// When it looked last.
+    looked: At,
     /// Since when there has been neither a connection nor a backend to expect one from.
     pub(super) offline_since: Option<At>,
 }
@@ -29,7 +32,8 @@ pub(super) struct Timers {
 impl Default for Timers {
     fn default() -> Self {
         // The task looks once when it starts; before that nobody has to be told.
-        Self { waiters: At::NEVER, slots: At::NEVER, backends: At::NEVER, planned: At::default(), offline_since: None }
+        let (waiters, slots, backends) = (At::NEVER, At::NEVER, At::NEVER);
+        Self { waiters, slots, backends, planned: At::default(), looked: At::default(), offline_since: None }
     }
 }
 
@@ -42,6 +46,12 @@ impl Timers {
     pub(super) fn note_backend(&mut self, at: At, is_earlier: &mut bool) {
         self.backends = self.backends.min(at);
         self.expect(at, is_earlier);
+    }
+
+    /// Spares are to be opened in a little while: after the last look if that was later than `now`, which may lag. Else
+    /// each claim would have the task look.
+    pub(super) fn note_spares(&mut self, now: At, step: Duration, is_earlier: &mut bool) {
+        self.note_backend(now.max(self.looked).plus(step), is_earlier);
     }
 
     /// A connection is there: from now on it may become due for something.
@@ -82,14 +92,13 @@ impl<T> Core<T> {
             self.plan(now, &mut effects);
         }
         let next = self.timers.waiters.min(self.timers.slots).min(self.timers.backends);
-        self.timers.planned = next;
+        (self.timers.planned, self.timers.looked) = (next, now);
         effects.is_earlier = false;
         (next, effects)
     }
 
     fn look_at_waiters(&mut self, now: At, effects: &mut Effects<T>) {
         let offline_ends = self.timers.offline_since.map(|since| (since, self.policy.offline_wait));
-        let hold_max = self.policy.grant_hold_max;
         let (mut failed, mut late) = (Vec::new(), Vec::new());
         let mut next = At::NEVER;
         for (id, wait, began, deadline) in self.queue.each() {
@@ -97,7 +106,7 @@ impl<T> Core<T> {
             let at = match wait {
                 Wait::Queued => deadline.min(offline_at),
                 Wait::Checking | Wait::Late => deadline,
-                Wait::Granted { since, .. } => since.plus(hold_max),
+                Wait::Granted { since, .. } => self.grant_ends(since),
                 Wait::Failed(_) => At::NEVER,
             };
             match wait {
@@ -151,6 +160,7 @@ impl<T> Core<T> {
                         let (place, age) = (claimed.place, now.since(claimed.since));
                         let slot = self.slot(index);
                         let backend = Arc::clone(&self.backends.get(slot.backend).backend);
+                        self.tell_slot(index, || SlotChange::Held { place: place.into(), age }, effects);
                         effects.report_held(Held { slot: self.id_of(index), backend, place, age });
                         self.tally.held_long += 1;
                     }
@@ -173,7 +183,7 @@ impl<T> Core<T> {
         let too_long = self.policy.idle_timeout.map_or(At::NEVER, |after| slot.used.plus(after));
         let is_spared = too_long <= now && self.surplus() <= 0;
         if expires <= now || (too_long <= now && !is_spared) {
-            self.close_idle(index, now, effects);
+            self.close_idle(index, CloseReason::Unused, now, effects);
             return At::NEVER;
         }
         // Those that were opened together are due together: most of them stay ready meanwhile.
@@ -185,7 +195,7 @@ impl<T> Core<T> {
             && let Some(connection) =
                 self.take_idle(index, SlotState::Checking { until: None, check: Check::Keepalive })
         {
-            effects.check(self.id_of(index), connection, Check::Keepalive);
+            self.begin_check(self.id_of(index), connection, Check::Keepalive, effects);
             return At::NEVER;
         }
         expires.min(checks).min(if is_spared { At::NEVER } else { too_long })
