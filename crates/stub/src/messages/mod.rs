@@ -8,5 +8,7 @@
 //! before you log one.
 
 mod generated;
+mod make;
+mod read;
 
 pub use self::generated::*;
