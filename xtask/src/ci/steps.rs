@@ -185,7 +185,7 @@ fn otp(workspace: &Workspace) -> Result<Outcome, String> {
         return Ok(Outcome::Skipped(format!("there is no package {}", roster::TESTS)));
     }
     // The same scenarios in each run, so that a change is to blame for what fails; the verb draws its own seed.
-    Ok(Outcome::Counted(interop::all(workspace, 1)?))
+    Ok(Outcome::Counted(interop::otp::all(workspace, 1)?))
 }
 
 fn loom(workspace: &Workspace) -> Result<Outcome, String> {
