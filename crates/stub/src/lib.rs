@@ -5,3 +5,8 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod panics;
+mod wire;
+
+pub use wire::{Code, Connection, Loss, Metadata};
