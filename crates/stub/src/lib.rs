@@ -6,7 +6,21 @@
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adjust;
+mod check;
+mod events;
+pub mod messages;
 mod panics;
+mod removal;
+mod resources;
+mod update;
 mod wire;
+mod wish_error;
 
-pub use wire::{Code, Connection, Loss, Metadata};
+pub use self::adjust::Adjustment;
+pub use self::events::{EventMask, EventMaskError};
+pub use self::removal::{mark_for_removal, marked_for_removal};
+pub use self::resources::Resources;
+pub use self::update::Update;
+pub use self::wire::{Code, Connection, Loss, Metadata};
+pub use self::wish_error::WishError;
