@@ -22,11 +22,14 @@ mod server;
 mod tests;
 mod trunk;
 
-pub(crate) use self::calls::CallError;
+pub(crate) use self::calls::{CallError, Method};
 pub use self::connection::Connection;
 pub(crate) use self::envelope::Status;
 pub use self::envelope::{Code, Metadata};
-pub(crate) use self::frame::Channel;
+#[cfg(test)]
+use self::frame::Channel;
 pub use self::loss::Loss;
 pub(crate) use self::server::{Request, Service};
+#[cfg(feature = "testing")]
+pub(crate) use self::trunk::WeakWire;
 pub(crate) use self::trunk::{Limits, Role, Wire};

@@ -46,6 +46,17 @@ pub(crate) enum Role {
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<Shared>);
 
+/// A reference to a wire that does not keep it, for what its own service holds.
+#[cfg(feature = "testing")]
+pub(crate) struct WeakWire(std::sync::Weak<Shared>);
+
+#[cfg(feature = "testing")]
+impl WeakWire {
+    pub(crate) fn upgrade(&self) -> Option<Wire> {
+        self.0.upgrade().map(Wire)
+    }
+}
+
 struct Shared {
     calls: Calls,
     server: Server,
@@ -90,6 +101,11 @@ impl Wire {
         tasks.spawn("writer", async move { writer.end(writer.wire.write_all(write, write_timeout).await) })?;
         tasks.spawn("reader", async move { reader.end(reader.wire.read_all(read, decoder).await) })?;
         Ok(wire)
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn downgrade(&self) -> WeakWire {
+        WeakWire(Arc::downgrade(&self.0))
     }
 
     /// Calls a method of the peer.
