@@ -57,7 +57,9 @@ pub struct Policy {
     pub backoff_waiting_max: Duration,
     /// How many connects may be on their way to a backend that does not answer. From 1 to 16. Default 3.
     pub probes_max: usize,
-    /// How long after one such connect the next may begin while the first gives no answer. Default 1 s.
+    /// How long after one such connect the next may begin while the first gives no answer. While claims wait for a
+    /// backend that did answer before, as long after the last connect was begun that none is answered, the youngest of
+    /// several is given up for a new one. Default 1 s.
     pub probe_overlap_after: Duration,
     /// How old a connection may become. It is closed when it is not in use. Default 30 min.
     pub lifetime_max: Option<Duration>,

@@ -13,6 +13,7 @@ mod end;
 mod model;
 mod queue;
 mod random;
+mod silence;
 mod slots;
 mod snapshot;
 mod tally;
