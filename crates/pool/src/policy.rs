@@ -49,7 +49,7 @@ pub struct Policy {
     /// How long the connector may take to close a connection, which counts against the caps meanwhile. Default 5 s.
     pub close_timeout: Duration,
     /// The pause after the second failed connect in a row to a backend; doubled with each further one, and shortened by
-    /// up to half at random. Default 10 ms.
+    /// up to half at random. Default 1 ms.
     pub backoff_min: Duration,
     /// The longest pause. At least `backoff_min`. Default 30 s.
     pub backoff_max: Duration,
@@ -104,7 +104,7 @@ impl Default for Policy {
             connect_timeout: 5 * SECOND,
             check_timeout: 3 * SECOND,
             close_timeout: 5 * SECOND,
-            backoff_min: 10 * MILLISECOND,
+            backoff_min: MILLISECOND,
             backoff_max: 30 * SECOND,
             backoff_waiting_max: 80 * MILLISECOND,
             probes_max: 3,

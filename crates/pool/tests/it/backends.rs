@@ -216,6 +216,27 @@ fn a_refusal_frees_the_room_of_attempts_that_were_swallowed() {
     });
 }
 
+/// Where one connect of ten fails, two in a row do so every now and then, and meanwhile nothing is opened.
+#[test]
+fn two_refusals_in_a_row_cost_next_to_nothing() {
+    paused(|| async {
+        let net = Net::default();
+        let pool = pool(&net, plain(1));
+        drop(pool.claim().await.unwrap());
+        net.set(0, Mode::Fails);
+        pool.claim().await.unwrap().discard();
+        let mut waits = Box::pin(pool.claim());
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        until(|| pool.stats().backends[0].is_failing).await;
+        net.set(0, Mode::Works);
+        let began = Instant::now();
+        drop(waits.await.unwrap());
+        // The step of a timer is 1 ms.
+        assert!(began.elapsed() <= 2 * MS, "{:?}", began.elapsed());
+        end(&pool, &net).await;
+    });
+}
+
 /// qorb: as many dead backends as spares starved the healthy one.
 #[test]
 fn dead_backends_cost_a_healthy_one_nothing() {
