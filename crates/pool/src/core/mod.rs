@@ -14,6 +14,7 @@ mod hits;
 mod model;
 mod queue;
 mod random;
+mod silence;
 mod slots;
 mod snapshot;
 mod tally;
