@@ -88,6 +88,8 @@ pub(crate) struct Backends {
     pub(crate) current: Vec<u32>,
     /// How many probes are on their way to any of them.
     pub(crate) probes: u32,
+    /// One of those that the resolver has is failing.
+    pub(crate) has_failing: bool,
     /// Those with idle connections, in no order.
     pub(crate) with_idle: Vec<u32>,
     /// The resolver has given a set, be it empty.

@@ -89,8 +89,13 @@ impl<T> Core<T> {
 
     /// Tries backends that do not answer, at their pace, with room that nobody else has a use for.
     fn probe(&mut self, now: At, effects: &mut Effects<T>) {
+        self.backends.has_failing = false;
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
+            if !self.backends.get(index).is_failing() {
+                continue;
+            }
+            self.backends.has_failing = true;
             let due = self.probe_due(index);
             let has_room = self.counts.used() < self.policy.slots_max
                 && self.backends.get(index).counts.used() < self.policy.slots_per_backend();
