@@ -1,6 +1,7 @@
 //! The behaviour of the stub, through its public interface, against the runtime of the tests.
 #![forbid(unsafe_code)]
 
+mod ending;
 mod events;
 mod harness;
 mod life;
