@@ -5,3 +5,5 @@
 mod no_threads;
 #[cfg(unix)]
 mod panic_abort;
+#[cfg(target_os = "linux")]
+mod pool_postgres;
