@@ -10,9 +10,6 @@ use super::tally::Timings;
 use super::{At, Check, Core, Effects, SlotId};
 use crate::change::{CloseReason, SlotChange};
 
-/// How soon after a claim took a spare the next one is opened.
-const SPARES_STEP: Duration = Duration::from_millis(1);
-
 /// What a claim has that was given a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grip {
@@ -77,41 +74,6 @@ pub(crate) enum Returned {
 }
 
 impl<T> Core<T> {
-    /// Takes an idle connection if one is there and nobody is before this claim.
-    ///
-    /// The one used last, of the less loaded of two backends picked at random.
-    pub(crate) fn take(
-        &mut self,
-        now: At,
-        place: &'static Location<'static>,
-        validates: bool,
-        is_earlier: &mut bool,
-    ) -> Taken<T> {
-        if self.is_closed {
-            return Taken::Closed;
-        }
-        // What is idle while somebody is in line is his: there is none, see `settle` and `dispatch`.
-        let Some(backend) = self.choose_idle() else { return Taken::Miss };
-        let Some(&index) = self.backends.get(backend).idle.last() else { return Taken::Miss };
-        let slot = self.slot(index);
-        if slot.expires <= now || (validates && self.must_validate(index, now)) {
-            return Taken::Miss;
-        }
-        let Some((grip, connection)) = self.pop_for(backend, now, place) else { return Taken::Miss };
-        if self.counts.of(Kind::Idle) < self.policy.spares_wanted && self.counts.used() < self.policy.slots_max {
-            // Not in the way of this claim, and not for each one if there is no more to be had.
-            self.timers.note_spares(now, SPARES_STEP, is_earlier);
-        }
-        Taken::Hit(grip, connection)
-    }
-
-    fn pop_for(&mut self, backend: u32, now: At, place: &'static Location<'static>) -> Option<(Grip, T)> {
-        let index = self.backends.pop_idle(backend)?;
-        let claimed = SlotState::Claimed(Claimed { place, since: now, is_reported: false });
-        let SlotState::Idle { connection } = self.enter(index, claimed) else { return None };
-        Some((self.count_claim(index, now), connection))
-    }
-
     fn count_claim(&mut self, index: u32, now: At) -> Grip {
         self.tally.claims += 1;
         let slot = &mut self.slots[index as usize];
@@ -128,21 +90,8 @@ impl<T> Core<T> {
         self.tally.waits.note(until.nanos_since(began), is_timed);
     }
 
-    /// The less loaded of two backends with idle connections.
-    fn choose_idle(&mut self) -> Option<u32> {
-        let count = self.backends.with_idle.len();
-        if count < 2 {
-            return self.backends.with_idle.first().copied();
-        }
-        let first = self.random.below(count);
-        let second = (first + 1 + self.random.below(count - 1)) % count;
-        let [first, second] = [first, second].map(|at| self.backends.with_idle[at]);
-        let is_first = self.backends.get(first).load() <= self.backends.get(second).load();
-        Some(if is_first { first } else { second })
-    }
-
     fn must_validate(&self, index: u32, now: At) -> bool {
-        self.policy.validate_after.is_some_and(|after| now.since(self.slot(index).sound) >= after)
+        now.nanos_since(self.slot(index).sound) >= self.validate_nanos
     }
 
     /// Takes a connection or begins to wait, in one step: a connection that comes back in between would be missed.
@@ -338,7 +287,8 @@ impl<T> Core<T> {
         }
     }
 
-    /// A connection comes back from its holder. Gives for how long it was held, if that had been reported.
+    /// A connection comes back from its holder, in whatever way. Gives for how long it was held, if that had been
+    /// reported.
     pub(crate) fn give_back(
         &mut self,
         id: SlotId,

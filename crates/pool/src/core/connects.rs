@@ -164,7 +164,8 @@ impl<T> Core<T> {
     fn free_slot(&mut self, backend: u32) -> u32 {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
-            (slot.backend, slot.is_retired, slot.claims, slot.interrupt) = (backend, false, 0, None);
+            (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
+            (slot.claims, slot.interrupt) = (0, None);
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
@@ -172,6 +173,7 @@ impl<T> Core<T> {
             generation: 0,
             backend,
             is_retired: false,
+            is_proven: false,
             state: SlotState::Vacant,
             opened: At::default(),
             expires: At::NEVER,
@@ -288,7 +290,7 @@ impl<T> Core<T> {
     /// connect: else a connector whose connections never work would be kept busy for ever.
     pub(super) fn note_unfit(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         let slot = self.slot(index);
-        if slot.sound > slot.opened {
+        if slot.is_proven {
             return;
         }
         let backend = slot.backend;
@@ -306,7 +308,7 @@ impl<T> Core<T> {
     /// A connection was used, or passed a check. Gives whether its backend was failing until now.
     pub(super) fn note_sound(&mut self, index: u32, now: At) -> bool {
         let slot = &mut self.slots[index as usize];
-        slot.sound = now;
+        (slot.sound, slot.is_proven) = (now, true);
         let entry = self.backends.get_mut(slot.backend);
         if entry.unsound == 0 {
             return false;

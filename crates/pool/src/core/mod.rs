@@ -9,6 +9,7 @@ mod claims;
 mod connects;
 mod effects;
 mod end;
+mod hits;
 #[cfg(test)]
 mod model;
 mod queue;
@@ -23,10 +24,12 @@ mod warm;
 use std::sync::Arc;
 
 pub(crate) use self::at::At;
+use self::at::nanos;
 use self::backends::{Backends, Replaced};
 pub(crate) use self::claims::{Begun, Grip, Hold, Polled, Returned, Taken};
 use self::effects::Held;
 pub(crate) use self::effects::{Effects, Rest};
+use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
@@ -43,7 +46,10 @@ use crate::policy::Policy;
 #[derive(Debug)]
 pub(crate) struct Core<T> {
     policy: Policy,
+    /// The policy's `validate_after`.
+    validate_nanos: u64,
     is_closed: bool,
+    /// There may be more than the caps allow.
     was_resized: bool,
     /// How many wait until the pool is warm.
     warming: usize,
@@ -61,6 +67,7 @@ pub(crate) struct Core<T> {
 impl<T> Core<T> {
     pub(crate) fn new(policy: Policy, random: Random) -> Self {
         Self {
+            validate_nanos: policy.validate_after.map_or(u64::MAX, nanos),
             policy,
             is_closed: false,
             was_resized: false,
@@ -81,11 +88,10 @@ impl<T> Core<T> {
         &self.policy
     }
 
-    /// Changes a slot's state and gives the one before. Together with `rework` the only place where that happens, so
-    /// that no count can drift from the states.
+    /// Changes a slot's state and gives the one before.
     fn enter(&mut self, index: u32, to: SlotState<T>) -> SlotState<T> {
-        self.count(index, to.kind());
-        std::mem::replace(&mut self.slots[index as usize].state, to)
+        let slot = &mut self.slots[index as usize];
+        enter(&mut self.counts, self.backends.get_mut(slot.backend), slot, to)
     }
 
     /// Changes a slot's state into one that is made of it.
@@ -98,14 +104,6 @@ impl<T> Core<T> {
         slot.state = after;
         self.counts.shift(from, kind);
         self.backends.get_mut(slot.backend).counts.shift(from, kind);
-    }
-
-    fn count(&mut self, index: u32, to: Kind) {
-        let slot = &self.slots[index as usize];
-        let from = slot.state.kind();
-        debug_assert!(from.may_become(to), "{from:?} to {to:?} is not in the table");
-        self.counts.shift(from, to);
-        self.backends.get_mut(slot.backend).counts.shift(from, to);
     }
 
     fn slot(&self, index: u32) -> &Slot<T> {
@@ -142,10 +140,16 @@ impl<T> Core<T> {
         self.is_closed
             || slot.is_retired
             || slot.expires <= now
-            // Nothing but a resize leaves more than may be.
             || self.was_resized
                 && (beyond(&self.counts, self.policy.slots_max)
                     || beyond(&self.backends.get(slot.backend).counts, self.policy.slots_per_backend()))
+    }
+
+    /// Whether a resize has left more than may be, which nothing else does.
+    fn is_beyond_caps(&self) -> bool {
+        let beyond = |counts: &Counts, max: usize| counts.live() > max;
+        beyond(&self.counts, self.policy.slots_max)
+            || self.backends.each().any(|entry| beyond(&entry.counts, self.policy.slots_per_backend()))
     }
 
     /// Finds a use for a sound connection that nobody has: the first claim in line, else idleness, else its end.

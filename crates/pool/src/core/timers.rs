@@ -16,6 +16,9 @@ use crate::policy::Policy;
 /// Slots are looked at in steps of this, so that many that come due one by one do not cost a look each.
 const SLOTS_STEP: Duration = Duration::from_millis(50);
 
+/// How soon after a claim took a spare the next one is opened.
+const SPARES_STEP: Duration = Duration::from_millis(1);
+
 #[derive(Debug)]
 pub(super) struct Timers {
     waiters: At,
@@ -50,8 +53,8 @@ impl Timers {
 
     /// Spares are to be opened in a little while: after the last look if that was later than `now`, which may lag. Else
     /// each claim would have the task look.
-    pub(super) fn note_spares(&mut self, now: At, step: Duration, is_earlier: &mut bool) {
-        self.note_backend(now.max(self.looked).plus(step), is_earlier);
+    pub(super) fn note_spares(&mut self, now: At, is_earlier: &mut bool) {
+        self.note_backend(now.max(self.looked).plus(SPARES_STEP), is_earlier);
     }
 
     /// A connection is there: from now on it may become due for something.
@@ -149,6 +152,7 @@ impl<T> Core<T> {
     }
 
     fn look_at_slots(&mut self, now: At, effects: &mut Effects<T>) {
+        self.was_resized &= self.is_beyond_caps();
         let mut next = if self.counts.live() == 0 { At::NEVER } else { now.plus_if(soonest(&self.policy)) };
         for index in 0..self.slots.len() as u32 {
             let at = match &mut self.slots[index as usize].state {

@@ -147,6 +147,7 @@ impl<K: Connector> Shared<K> {
     }
 
     /// Asks the connector whether a connection that was claimed is fit, and makes a handle of it if it is.
+    #[inline]
     pub(crate) fn make_ready(self: &Arc<Self>, mut lease: Lease<K>) -> Ready<K> {
         match self.fitness(&mut lease.connection.connection, Moment::Claim) {
             Fitness::Fit => Ready::Handle(self.hand_out(lease)),
@@ -159,6 +160,7 @@ impl<K: Connector> Shared<K> {
     }
 
     /// What a claim has of a connection that it was given at `now`, which may be a few milliseconds old.
+    #[inline]
     pub(crate) fn lease(
         &self,
         grip: Grip,
@@ -170,10 +172,12 @@ impl<K: Connector> Shared<K> {
         Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, place }
     }
 
+    #[inline]
     pub(crate) fn hand_out(self: &Arc<Self>, lease: Lease<K>) -> Handle<K> {
         Handle::new(Arc::clone(self), lease)
     }
 
+    #[inline]
     pub(crate) fn fitness(&self, connection: &mut K::Connection, at: Moment) -> Fitness {
         contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|| {
             log(|| tracing::warn!(pool.name = self.name(), "connector panicked"));
@@ -193,6 +197,7 @@ impl<K: Connector> Shared<K> {
     }
 
     /// Takes an idle connection, validated or not.
+    #[inline]
     pub(crate) fn take(
         &self,
         now: At,
@@ -247,6 +252,13 @@ impl<K: Connector> Shared<K> {
         let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
         let (held, effects, is_closed) = {
             let mut core = self.lock();
+            let connection = match how {
+                Returned::Fit => match core.park(id, connection, hold, now) {
+                    Ok(()) => return,
+                    Err(connection) => connection,
+                },
+                _ => connection,
+            };
             let (held, effects) = core.give_back(id, connection, how, hold, now);
             (held, effects, core.is_closed())
         };

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use landfall_lifecycle::{Clock, Ending, Report, Shutdown, SpawnError, TaskId, TaskSet, Terminate};
+use landfall_lifecycle::{Clock, Ending, Reason, Report, Shutdown, SpawnError, TaskId, TaskSet, Terminate};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::builder::SupervisorBuilder;
@@ -273,6 +273,11 @@ impl Core {
     /// Looks at the engine as it stands.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Engine<Make>) -> T) -> T {
         look(&self.lock().engine)
+    }
+
+    /// A termination without any time, on the supervisor's clock.
+    pub(crate) fn at_once(&self) -> Shutdown {
+        Shutdown::within_on(self.clock.clone(), Duration::ZERO, Duration::ZERO).because(Reason::ParentTerminating)
     }
 
     pub(crate) fn cause(&self) -> Option<EndCause> {

@@ -19,7 +19,7 @@ use crate::engine::{Action, Budget, CallId, Event, Reply, Up};
 use crate::events::TreeEventKind;
 use crate::exit::Exit;
 use crate::make::Make;
-use crate::panics::contain;
+use crate::panics::{contain, drop_each};
 use crate::policy::SpecInfo;
 use crate::report::{EndCause, Offender, ReportContext, ReportReason, SupervisorReport};
 
@@ -57,9 +57,7 @@ impl Core {
             (actions, state.engine.take_spent(), watched)
         };
         watched.into_iter().for_each(Watched::tell);
-        if let Err(error) = contain(|| drop(spent)) {
-            tracing::error!(supervisor = self.name, error, "the destructor of a factory panicked");
-        }
+        drop_each(&self.name, spent);
         let mut cause = None;
         for action in actions {
             #[cfg(landfall_faults)]
@@ -84,6 +82,8 @@ impl Core {
                 Action::Ended(ended) => cause = Some(ended),
             }
         }
+        // What a start gave and nobody takes.
+        drop_each(&self.name, info);
         cause
     }
 
@@ -213,9 +213,7 @@ impl Core {
             state.reports.extend(report);
         }
         drop(state);
-        if let Err(error) = contain(|| drop(live)) {
-            tracing::error!(supervisor = self.name, error, "the destructor of a component panicked");
-        }
+        drop_each(&self.name, live);
         Event::Exited(instance, exit)
     }
 
@@ -293,7 +291,7 @@ impl Core {
         let Some(told) = told else { return };
         let how = self.lock().how.clone();
         let how = match (told, how) {
-            (Told::Abort, _) => Shutdown::within_on(self.clock.clone(), Duration::ZERO, Duration::ZERO),
+            (Told::Abort, _) => self.at_once(),
             (Told::Stop(Some(limit)), Some(how)) => how.capped(limit),
             (Told::Stop(None), Some(how)) => how,
             (Told::Stop(limit), None) => {

@@ -8,6 +8,7 @@ mod contract;
 mod dynamic;
 mod ends;
 mod harness;
+mod hostile;
 mod names;
 mod nested;
 mod order;

@@ -53,6 +53,10 @@ impl Model {
         }
         let (hold, recent) = (self.hold_of(), self.recent());
         let now = if hold.is_timed || told != Returned::Fit { self.now } else { recent };
+        if told == Returned::Fit && self.core.park(slot, conn, hold, now).is_ok() {
+            assert!(self.line.is_empty(), "it is idle beside claims in line");
+            return;
+        }
         let (_, effects) = self.core.give_back(slot, conn, told, hold, now);
         self.absorb(effects);
     }
