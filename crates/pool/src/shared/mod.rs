@@ -98,6 +98,9 @@ pub(crate) struct Shared<K: Connector> {
     journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
+    /// Connections whose close was cut after the pool had begun to end, each with when it had begun. At most as many as
+    /// there are slots, for none is opened any more.
+    unseen: Mutex<Vec<(Backend, At)>>,
 }
 
 impl<K: Connector> Shared<K> {
@@ -118,6 +121,7 @@ impl<K: Connector> Shared<K> {
             earlier: NotifyOne::new(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
+            unseen: Mutex::default(),
         }
     }
 
