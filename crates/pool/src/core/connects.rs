@@ -175,6 +175,11 @@ impl<T> Core<T> {
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
+        if self.slots.len() == self.slots.capacity() {
+            // No more room than there may be slots: they are what an idle connection costs.
+            let missing = self.policy.slots_max.saturating_sub(self.slots.len());
+            self.slots.reserve_exact(self.slots.len().clamp(1, missing.max(1)));
+        }
         self.slots.push(Slot {
             generation: 0,
             backend,
@@ -336,5 +341,21 @@ impl<T> Core<T> {
     pub(super) fn note_recovered(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         self.tell_backend(self.slot(index).backend, BackendChange::Recovered, effects);
         self.plan(now, effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Random;
+    use crate::policy::Policy;
+
+    #[test]
+    fn there_is_room_for_no_more_slots_than_may_be() {
+        let policy = Policy { slots_max: 1_100, slots_min: 1_100, ..Policy::default() };
+        let mut core: Core<()> = Core::new(policy, Random::seeded(1));
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        drop(core.set_backends(vec![address.into()], At::default()));
+        assert_eq!((core.slots.len(), core.slots.capacity()), (1_100, 1_100));
     }
 }
