@@ -9,6 +9,7 @@ mod dynamic;
 mod ends;
 mod harness;
 mod hostile;
+mod leaks;
 mod names;
 mod nested;
 mod order;
