@@ -20,6 +20,8 @@ mod builder;
 mod claim;
 mod connector;
 mod core;
+#[cfg(landfall_faults)]
+mod faults;
 mod handle;
 mod interrupt;
 mod panics;

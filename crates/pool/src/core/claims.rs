@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::queue::{Failure, Wait, Waiter, WaiterId};
 use super::slots::{Claimed, Kind, SlotId, SlotState};
 use super::{At, Check, Core, Effects};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 /// How soon after a claim took a spare the next one is opened.
 const SPARES_STEP: Duration = Duration::from_millis(1);
@@ -69,6 +71,10 @@ impl<T> Core<T> {
         validates: bool,
         is_earlier: &mut bool,
     ) -> Taken<T> {
+        #[cfg(landfall_faults)]
+        if self.is_closed && is_armed(Fault::AcceptLate) {
+            return Taken::Miss;
+        }
         if self.is_closed {
             return Taken::Closed;
         }
@@ -125,6 +131,13 @@ impl<T> Core<T> {
     /// A claim that had a connection already and lost it goes to the head of the line.
     pub(crate) fn take_or_wait(&mut self, now: At, waiter: Waiter, is_first: bool) -> (Begun<T>, Effects<T>) {
         let mut effects = Effects::none();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::WaitUnlooked) {
+            self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
+            let id = self.queue.push_back(waiter);
+            self.plan(now, &mut effects);
+            return (Begun::Waits(id), effects);
+        }
         match self.take(now, waiter.place, true, &mut effects.is_earlier) {
             Taken::Hit(id, connection) => {
                 effects.forget(Some(waiter.waker));
@@ -143,6 +156,8 @@ impl<T> Core<T> {
             return (Begun::Full { waiting }, effects);
         }
         self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
+        #[cfg(landfall_faults)]
+        let is_first = is_first || is_armed(Fault::Barge);
         let id = if is_first { self.queue.push_front(waiter) } else { self.queue.push_back(waiter) };
         self.dispatch(now, &mut effects);
         self.plan(now, &mut effects);
@@ -238,6 +253,16 @@ impl<T> Core<T> {
         now: impl FnOnce() -> At,
     ) -> (Polled<T>, Effects<T>) {
         let mut effects = Effects::none();
+        #[cfg(landfall_faults)]
+        if let Some(waker) = waker.clone().filter(|_| is_armed(Fault::ParkUnlooked)) {
+            effects.forget(self.queue.park(id, waker));
+            return (Polled::Waits, effects);
+        }
+        #[cfg(landfall_faults)]
+        if self.queue.wait(id) == Some(Wait::Late) && is_armed(Fault::ForgetLate) {
+            effects.forget(waker.and_then(|waker| self.queue.park(id, waker)));
+            return (Polled::Waits, effects);
+        }
         if self.queue.wait(id) == Some(Wait::Late) {
             let now = now();
             effects.forget(self.queue.set(id, Wait::Queued));
@@ -280,6 +305,14 @@ impl<T> Core<T> {
         let (wait, place) = (self.queue.wait(id), self.queue.origin(id).1);
         effects.forget(self.queue.remove(id));
         self.tally.cancelled += u64::from(wait.is_some());
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LoseCancelled) {
+            return effects;
+        }
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ConnectWithClaim) {
+            self.retire(|slot| slot.state.kind() == Kind::Connecting, now, &mut effects);
+        }
         if let Some(Wait::Granted { slot, .. }) = wait
             && let Some(connection) = self.take_back(slot, place, now)
         {
@@ -317,6 +350,8 @@ impl<T> Core<T> {
     ) -> (Option<Duration>, Effects<T>) {
         let mut effects = Effects::none();
         let late = self.note_held(id, now);
+        #[cfg(landfall_faults)]
+        let how = if is_armed(Fault::ReuseBroken) { Returned::Fit } else { how };
         match how {
             _ if self.is_surplus(id.index, now) => self.begin_close(id.index, connection, now, &mut effects),
             Returned::Fit => {

@@ -32,6 +32,8 @@ use self::slots::{Counts, Kind, Slot, SlotState};
 pub(crate) use self::tally::Tally;
 use self::timers::Timers;
 use crate::backend::Backend;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::policy::Policy;
 
 /// The decisions of one pool. `T` is a connection.
@@ -97,6 +99,10 @@ impl<T> Core<T> {
         let slot = &self.slots[index as usize];
         let from = slot.state.kind();
         debug_assert!(from.may_become(to), "{from:?} to {to:?} is not in the table");
+        #[cfg(landfall_faults)]
+        if to == Kind::Claimed && is_armed(Fault::CountDrift) {
+            return;
+        }
         self.counts.shift(from, to);
         self.backends.get_mut(slot.backend).counts.shift(from, to);
     }
@@ -157,6 +163,10 @@ impl<T> Core<T> {
     fn begin_close(&mut self, index: u32, connection: T, now: At, effects: &mut Effects<T>) {
         drop(self.enter(index, SlotState::Closing));
         effects.close(self.id_of(index), connection);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetBroken) {
+            return;
+        }
         self.plan(now, effects);
     }
 
@@ -172,6 +182,10 @@ impl<T> Core<T> {
                 self.requeue(until, now, &mut effects);
                 self.plan(now, &mut effects);
             }
+            #[cfg(landfall_faults)]
+            SlotState::Closing if is_armed(Fault::ForgetClosed) => {}
+            #[cfg(landfall_faults)]
+            SlotState::Closing if is_armed(Fault::ForgetBroken) => self.vacate(id.index, &mut effects),
             SlotState::Closing => {
                 self.vacate(id.index, &mut effects);
                 self.plan(now, &mut effects);
@@ -246,6 +260,10 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         self.policy = policy;
         self.was_resized = true;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetShrink) {
+            self.was_resized = false;
+        }
         let idle: Vec<u32> = self.backends.each().flat_map(|entry| entry.idle.iter().copied()).collect();
         for index in idle {
             if self.is_surplus(index, now) {

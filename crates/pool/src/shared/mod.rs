@@ -1,5 +1,7 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
+#[cfg(landfall_faults)]
+mod faulty;
 mod jobs;
 mod maintenance;
 mod owner;
@@ -18,12 +20,16 @@ use tokio::sync::Notify as NotifyOne;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(landfall_faults)]
+pub(crate) use self::faulty::forgotten;
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
 use crate::core::{At, Begun, Core, Failure, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
 use crate::panics::{contain, dispose, log};
@@ -182,6 +188,10 @@ impl<K: Connector> Shared<K> {
         let now = self.now();
         let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
         self.perform(effects);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetPrepared) {
+            return id;
+        }
         // The pool has it again: the end may have been waiting for that.
         self.finish_if_over();
         id
@@ -208,6 +218,10 @@ impl<K: Connector> Shared<K> {
     }
 
     pub(crate) fn cancel(self: &Arc<Self>, id: WaiterId) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetCancelled) {
+            return;
+        }
         let now = self.now();
         let effects = self.lock().cancel(id, now);
         self.perform(effects);

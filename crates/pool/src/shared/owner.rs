@@ -8,6 +8,8 @@ use landfall_lifecycle::{Ending, Owner, Remnant, Report, SelfJoin, Shutdown, Ter
 
 use super::Shared;
 use crate::connector::Connector;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, log};
 
 /// The first to end of what a pool is made of; the tasks that close connections end after it.
@@ -49,12 +51,20 @@ impl<K: Connector> Owner for Shared<K> {
 
     fn on_begin(self: &Arc<Self>, _: &Shutdown) {
         self.close();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::EndEarly) {
+            return Ending::finish(self);
+        }
         self.finish_if_over();
     }
 
     fn on_tighten(self: &Arc<Self>, _: &Shutdown) {}
 
     fn on_grace_over(self: &Arc<Self>) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetInterrupt) {
+            return;
+        }
         let interrupts = self.lock().take_interrupts();
         for interrupt in interrupts {
             let interrupts = || {

@@ -9,6 +9,8 @@ use super::{Live, Shared};
 use crate::backend::Backend;
 use crate::connector::Connector;
 use crate::core::{Check, Effects, Rest, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, dispose, log, wake};
 
 impl<K: Connector> Shared<K> {
@@ -21,6 +23,8 @@ impl<K: Connector> Shared<K> {
     }
 
     fn perform_some(self: &Arc<Self>, effects: Effects<Box<Live<K::Connection>>>) {
+        #[cfg(landfall_faults)]
+        let _locked = is_armed(Fault::WakeUnderLock).then(|| self.lock());
         let (is_earlier, is_news) = (effects.is_earlier, effects.is_news);
         // Those who wait come first; the rest may take a while.
         let (first, rest) = effects.into_parts();
@@ -67,6 +71,11 @@ impl<K: Connector> Shared<K> {
     }
 
     fn start_close(self: &Arc<Self>, slot: SlotId, connection: Box<Live<K::Connection>>) {
+        #[cfg(landfall_faults)]
+        let connection = match self.faulty_close(slot, connection) {
+            Some(connection) => connection,
+            None => return,
+        };
         let name = format!("close {}", connection.backend);
         self.start(name, close(Job::with(self, slot, connection)));
     }
