@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     DropSet,
     /// A termination waits for no handle.
     EndEarly,
+    /// Whoever gives a connection back looks whether the pool ends before it does.
+    EndUnlooked,
     /// Nothing is opened in the place of what was closed.
     ForgetBroken,
     /// A claim that is dropped stays in line.
@@ -51,6 +53,8 @@ pub(crate) enum Fault {
     ForgetShrink,
     /// A termination waits for the resolver.
     JoinResolver,
+    /// At the end what is granted stays with its claim.
+    KeepGranted,
     /// An attempt at a backend that does not answer keeps its room.
     KeepProbe,
     /// A connection is let go of, and never closed.
@@ -101,6 +105,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("count-drift", Fault::CountDrift),
     ("drop-set", Fault::DropSet),
     ("end-early", Fault::EndEarly),
+    ("end-unlooked", Fault::EndUnlooked),
     ("forget-broken", Fault::ForgetBroken),
     ("forget-cancelled", Fault::ForgetCancelled),
     ("forget-closed", Fault::ForgetClosed),
@@ -112,6 +117,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("forget-prepared", Fault::ForgetPrepared),
     ("forget-shrink", Fault::ForgetShrink),
     ("join-resolver", Fault::JoinResolver),
+    ("keep-granted", Fault::KeepGranted),
     ("keep-probe", Fault::KeepProbe),
     ("keep-socket", Fault::KeepSocket),
     ("leave-driver", Fault::LeaveDriver),

@@ -9,6 +9,8 @@ use super::slots::{Kind, SlotState};
 use super::{At, Core, Effects};
 use crate::backend::Backend;
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
 /// A handle that is out.
@@ -34,6 +36,8 @@ impl<T> Core<T> {
         for (id, wait) in waiting {
             match wait {
                 Wait::Failed(_) => continue,
+                #[cfg(landfall_faults)]
+                Wait::Granted { .. } if is_armed(Fault::KeepGranted) => {}
                 Wait::Granted { slot, .. } => self.pass_on(id, slot, now, &mut effects),
                 Wait::Queued | Wait::Checking | Wait::Late => {}
             }

@@ -135,6 +135,10 @@ impl<T> Core<T> {
     fn is_surplus(&self, index: u32, now: At) -> bool {
         let slot = self.slot(index);
         let beyond = |counts: &Counts, max: usize| counts.live() > max;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::AcceptLate) {
+            return false;
+        }
         self.is_closed
             || slot.is_retired
             || slot.expires <= now

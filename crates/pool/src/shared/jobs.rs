@@ -1,7 +1,7 @@
 //! The tasks that have a slot's connection: opening, checking, closing it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use crate::core::{Check, SlotId};
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, dispose, log};
+use crate::sync::MutexGuard;
 
 /// A slot in the hands of a task. However the task ends, the slot does not get lost: if it is dropped, so is the
 /// connection, and then the slot is free.

@@ -4,13 +4,15 @@
 mod faulty;
 mod jobs;
 mod maintenance;
+#[cfg(all(test, landfall_loom))]
+mod models;
 mod owner;
 mod perform;
 
 use std::collections::HashMap;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ use crate::handle::Handle;
 use crate::interrupt::Interrupt;
 use crate::panics::{contain, dispose, log};
 use crate::policy::{Policy, PolicyError};
-use crate::sync::{Mutex, Notify};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
 pub(crate) struct Live<C> {
@@ -97,6 +99,9 @@ pub(crate) struct Shared<K: Connector> {
     news: Notify,
     runtime_gone: AtomicBool,
     ending: Ending,
+    /// What would be tasks: the model is the runtime.
+    #[cfg(landfall_loom)]
+    jobs: Mutex<Vec<futures_util::future::BoxFuture<'static, ()>>>,
 }
 
 impl<K: Connector> Shared<K> {
@@ -114,6 +119,8 @@ impl<K: Connector> Shared<K> {
             news: Notify::default(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
+            #[cfg(landfall_loom)]
+            jobs: Mutex::default(),
         }
     }
 
@@ -235,11 +242,15 @@ impl<K: Connector> Shared<K> {
         place: &'static Location<'static>,
     ) {
         let now = self.now();
+        #[cfg(landfall_faults)]
+        let was_closed = self.lock().is_closed();
         let (held, effects, is_closed) = {
             let mut core = self.lock();
             let (held, effects) = core.give_back(id, connection, how, now);
             (held, effects, core.is_closed())
         };
+        #[cfg(landfall_faults)]
+        let is_closed = if is_armed(Fault::EndUnlooked) { was_closed } else { is_closed };
         self.perform(effects);
         if held.is_some() || is_closed {
             self.after_return(held, place);
