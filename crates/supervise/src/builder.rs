@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use landfall_lifecycle::Clock;
@@ -15,6 +17,7 @@ use crate::driver::{self, Above};
 use crate::engine::{Engine, Settings};
 use crate::exit::Exit;
 use crate::make::Make;
+use crate::partitions::{PARTITIONS_MAX, PartitionsBuilder, Routing};
 use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
 use crate::simple::SimpleBuilder;
 use crate::spec_error::SpecError;
@@ -33,6 +36,7 @@ pub struct SupervisorBuilder {
     pub(crate) children: Vec<ChildSpec>,
     pub(crate) template: Option<Arc<SpecInfo>>,
     pub(crate) factory: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) routing: Option<Arc<Routing>>,
     pub(crate) clock: Clock,
     pub(crate) answers_early: bool,
 }
@@ -51,7 +55,7 @@ impl SupervisorBuilder {
             stuck_after: Duration::from_secs(1),
         };
         let (children, template, clock) = (Vec::new(), None, Clock::system());
-        Self { name, settings, children, template, factory: None, clock, answers_early: false }
+        Self { name, settings, children, template, factory: None, routing: None, clock, answers_early: false }
     }
 
     /// Sets which children an end concerns. Default: one-for-one. Simple-one-for-one is set by its
@@ -129,6 +133,20 @@ impl SupervisorBuilder {
         SimpleBuilder { inner: self, factory }
     }
 
+    /// Adds a child for each of `count` partitions: what [`Partitions`](crate::Partitions) routes to. The children's ids are the numbers of the
+    /// partitions, from 0, whatever `factory` calls them.
+    pub fn partitions(mut self, count: usize, factory: impl Fn(usize) -> ChildSpec) -> PartitionsBuilder {
+        self.children.extend((0..count.min(PARTITIONS_MAX)).map(|number| factory(number).with_id(number.to_string())));
+        let routing = Arc::new(Routing::new(count));
+        self.routing = Some(Arc::clone(&routing));
+        PartitionsBuilder { inner: self, routing }
+    }
+
+    /// As [`partitions`](Self::partitions), as many as the machine has processors (Elixir's default).
+    pub fn partition_per_core(self, factory: impl Fn(usize) -> ChildSpec) -> PartitionsBuilder {
+        self.partitions(available_parallelism().map_or(1, NonZeroUsize::get), factory)
+    }
+
     /// Looks for faults without starting anything.
     ///
     /// # Errors
@@ -142,6 +160,9 @@ impl SupervisorBuilder {
         }
         SpecError::of_limit("period", &self.name, period)?;
         SpecError::of_limit("stuck_after", &self.name, stuck_after)?;
+        if let Some(routing) = &self.routing {
+            routing.check(&self.name)?;
+        }
         if strategy == Strategy::Dynamic {
             if auto_shutdown != AutoShutdown::Never {
                 return Err(SpecError::AutoShutdownOfDynamic);

@@ -117,6 +117,12 @@ impl ChildSpec {
         Self { is_once: true, ..spec }
     }
 
+    /// The same with another id.
+    pub(crate) fn with_id(mut self, id: impl Into<ChildId>) -> Self {
+        self.info.id = id.into();
+        self
+    }
+
     /// Sets when it is restarted, and how such restarts are delayed. Default: permanent, not delayed.
     pub fn restart(mut self, restart: impl Into<Restart>) -> Self {
         self.info.restart = restart.into();

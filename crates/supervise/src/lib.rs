@@ -21,12 +21,16 @@ mod exit;
 mod faults;
 mod make;
 mod panics;
+mod partitions;
 mod policy;
+mod registry;
 mod report;
 mod simple;
 mod spec_error;
 mod start_error;
 mod supervisor;
+mod task;
+mod task_stream;
 mod template;
 mod tree;
 
@@ -39,13 +43,17 @@ pub use child_spec::ChildSpec;
 pub use child_state::{ChildCounts, ChildState};
 pub use events::{Events, Lagged, TreeEvent, TreeEventKind};
 pub use exit::{Declined, Exit, Failure, IntoExit};
+pub use partitions::{Partitions, PartitionsBuilder, ResizeError};
 pub use policy::{
     AutoShutdown, ChildKind, Restart, RestartType, ShutdownPolicy, SpecInfo, Strategy, StuckPolicy, WindowClock,
 };
+pub use registry::{NameTaken, Registered, Registry};
 pub use report::{EndCause, Offender, ReportContext, ReportReason, SupervisorReport};
 pub use simple::{SimpleBuilder, SimpleSupervisor};
 pub use spec_error::SpecError;
 pub use start_error::StartError;
 pub use supervisor::{StartedChild, Supervisor, WeakSupervisor};
+pub use task::ChildTask;
+pub use task_stream::{TaskError, TaskResult, TaskStream};
 pub use template::Template;
 pub use tree::{LimitsError, Tree, TreeChild};

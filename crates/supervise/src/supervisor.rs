@@ -273,7 +273,7 @@ impl Supervisor {
 
     /// The driver says last that it has ended, and then returns: that, too, is waited for.
     async fn settle(core: &Core) {
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = core.at_once();
         if core.ending().is_over()
             && let Err(error) = core.driver().terminate(&now).await
         {

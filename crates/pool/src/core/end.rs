@@ -8,6 +8,7 @@ use super::queue::{Failure, Wait};
 use super::slots::{Kind, SlotState};
 use super::{At, Core, Effects};
 use crate::backend::Backend;
+use crate::change::PoolChange;
 use crate::claim::ConnectError;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
@@ -32,6 +33,7 @@ impl<T> Core<T> {
         if std::mem::replace(&mut self.is_closed, true) {
             return effects;
         }
+        self.tell_pool(|| PoolChange::Terminating, &mut effects);
         let waiting: Vec<_> = self.queue.each().map(|(id, wait, ..)| (id, wait)).collect();
         for (id, wait) in waiting {
             match wait {
@@ -44,6 +46,9 @@ impl<T> Core<T> {
             effects.wake(self.queue.set(id, Wait::Failed(Failure::Closed)));
         }
         self.retire(|_| true, now, &mut effects);
+        if self.counts.used() == 0 {
+            self.finish_telling(&mut effects);
+        }
         effects.is_news = true;
         effects
     }

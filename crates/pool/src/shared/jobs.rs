@@ -61,9 +61,14 @@ impl<K: Connector> Job<K> {
                 ConnectError::Failed { source, .. } => source.to_string(),
                 ConnectError::TimedOut { .. } | ConnectError::Panicked { .. } => failure.to_string(),
             };
-            let address = self.target.as_ref().map(|target| target.address);
-            tracing::warn!(pool.name = self.shared.name(), slot.id = self.id.index, backend.addr = ?address,
-                error, "connect failed");
+            let address = self.target.as_ref().map(|target| tracing::field::display(target.address));
+            tracing::warn!(
+                pool.name = self.shared.name(),
+                slot.id = self.id.index,
+                backend.addr = address,
+                error,
+                "connect failed"
+            );
         });
         let id = self.finish();
         let now = self.shared.now();
@@ -227,6 +232,10 @@ pub(super) async fn close<K: Connector>(mut job: Job<K>) {
         log(|| {
             tracing::warn!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address,
                 "close took too long");
+        });
+    } else {
+        log(|| {
+            tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address, "closed");
         });
     }
 }

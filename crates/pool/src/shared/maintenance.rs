@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 #[cfg(landfall_faults)]
@@ -59,16 +59,17 @@ pub(crate) fn maintain<K: Connector>(shared: Arc<Shared<K>>) -> impl Future<Outp
 async fn keep_timers<K: Connector>(presence: Presence<K>) {
     let shared = &presence.0;
     loop {
+        shared.clock.look_for_pause();
         let now = shared.now();
         let (next, effects) = shared.lock().tick(now);
         shared.perform(effects);
-        let next = (next < At::NEVER).then(|| shared.epoch + next.since_start());
+        let next = (next < At::NEVER).then(|| shared.clock.instant(next));
         tokio::select! {
             // Stop first: nothing is due any more.
             biased;
             () = shared.stop.cancelled() => return,
             () = shared.earlier.notified() => {}
-            () = async { sleep_until(next.unwrap_or(shared.epoch)).await }, if next.is_some() => {}
+            () = async { sleep_until(next.unwrap_or_else(Instant::now)).await }, if next.is_some() => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
+mod clock;
 #[cfg(landfall_faults)]
 mod faulty;
 mod jobs;
@@ -19,9 +20,9 @@ use std::time::Duration;
 use landfall_lifecycle::{Ending, TaskName, TaskSet};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::Notify as NotifyOne;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::clock::Clock;
 #[cfg(landfall_faults)]
 pub(crate) use self::faulty::forgotten;
 pub(crate) use self::maintenance::{maintain, resolve};
@@ -29,14 +30,15 @@ pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{At, Begun, Core, Failure, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{At, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
 use crate::panics::{contain, dispose, log};
 use crate::policy::{Policy, PolicyError};
-use crate::sync::{Mutex, MutexGuard, Notify};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
 pub(crate) struct Live<C> {
@@ -61,7 +63,7 @@ type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
 pub(crate) struct Lease<K: Connector> {
     pub(crate) id: SlotId,
     pub(crate) connection: Box<Live<K::Connection>>,
-    pub(crate) since: At,
+    pub(crate) hold: Hold,
     pub(crate) place: &'static Location<'static>,
 }
 
@@ -87,7 +89,7 @@ pub(crate) struct Shared<K: Connector> {
     connector: K,
     pub(crate) claim_timeout: Duration,
     core: Mutex<Inner<K>>,
-    epoch: Instant,
+    clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
     stop: CancellationToken,
@@ -95,8 +97,8 @@ pub(crate) struct Shared<K: Connector> {
     connects: Mutex<HashMap<u32, CancellationToken>>,
     /// Something is due earlier than the maintenance task thinks.
     earlier: NotifyOne,
-    /// Something changed that is no claim's business.
-    news: Notify,
+    /// What changes that is no claim's business.
+    journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
     /// What would be tasks: the model is the runtime.
@@ -106,17 +108,19 @@ pub(crate) struct Shared<K: Connector> {
 
 impl<K: Connector> Shared<K> {
     pub(crate) fn new(name: TaskName, connector: K, policy: Policy, tasks: TaskSet, runtime: Runtime) -> Self {
+        let claim_timeout = policy.claim_timeout;
+        let core = Core::new(policy, Random::from_process());
         Self {
             name,
             connector,
-            claim_timeout: policy.claim_timeout,
-            core: Mutex::new(Core::new(policy, Random::from_process())),
-            epoch: Instant::now(),
+            claim_timeout,
+            journal: Arc::clone(core.journal()),
+            core: Mutex::new(core),
+            clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
             connects: Mutex::default(),
             earlier: NotifyOne::new(),
-            news: Notify::default(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
             #[cfg(landfall_loom)]
@@ -128,13 +132,22 @@ impl<K: Connector> Shared<K> {
         self.name.as_str()
     }
 
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
     pub(crate) fn ending(&self) -> &Ending {
         &self.ending
     }
 
     /// The pool's own time.
     pub(crate) fn now(&self) -> At {
-        At::after_start(self.epoch.elapsed())
+        self.clock.now()
+    }
+
+    /// What that was a few milliseconds ago at most.
+    pub(crate) fn recent(&self) -> At {
+        self.clock.recent()
     }
 
     /// Only this crate's code runs under it, and it panics nowhere: what a poisoned lock guards is sound.
@@ -143,21 +156,37 @@ impl<K: Connector> Shared<K> {
     }
 
     /// Asks the connector whether a connection that was claimed is fit, and makes a handle of it if it is.
+    #[inline]
     pub(crate) fn make_ready(self: &Arc<Self>, mut lease: Lease<K>) -> Ready<K> {
         match self.fitness(&mut lease.connection.connection, Moment::Claim) {
             Fitness::Fit => Ready::Handle(self.hand_out(lease)),
             Fitness::Prepare => Ready::Prepare(lease),
             Fitness::Broken => {
-                self.give_back(lease.id, lease.connection, Returned::Unfit, lease.place);
+                self.give_back(lease, Returned::Unfit);
                 Ready::Broken
             }
         }
     }
 
+    /// What a claim has of a connection that it was given at `now`, which may be a few milliseconds old.
+    #[inline]
+    pub(crate) fn lease(
+        &self,
+        grip: Grip,
+        connection: Box<Live<K::Connection>>,
+        now: At,
+        place: &'static Location<'static>,
+    ) -> Lease<K> {
+        let since = if grip.is_timed { self.now() } else { now };
+        Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, place }
+    }
+
+    #[inline]
     pub(crate) fn hand_out(self: &Arc<Self>, lease: Lease<K>) -> Handle<K> {
         Handle::new(Arc::clone(self), lease)
     }
 
+    #[inline]
     pub(crate) fn fitness(&self, connection: &mut K::Connection, at: Moment) -> Fitness {
         contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|| {
             log(|| tracing::warn!(pool.name = self.name(), "connector panicked"));
@@ -177,6 +206,7 @@ impl<K: Connector> Shared<K> {
     }
 
     /// Takes an idle connection, validated or not.
+    #[inline]
     pub(crate) fn take(
         &self,
         now: At,
@@ -234,19 +264,21 @@ impl<K: Connector> Shared<K> {
         self.perform(effects);
     }
 
-    pub(crate) fn give_back(
-        self: &Arc<Self>,
-        id: SlotId,
-        connection: Box<Live<K::Connection>>,
-        how: Returned,
-        place: &'static Location<'static>,
-    ) {
-        let now = self.now();
+    pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
+        let Lease { id, connection, hold, place } = lease;
+        let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
         #[cfg(landfall_faults)]
         let was_closed = self.lock().is_closed();
         let (held, effects, is_closed) = {
             let mut core = self.lock();
-            let (held, effects) = core.give_back(id, connection, how, now);
+            let connection = match how {
+                Returned::Fit => match core.park(id, connection, hold, now) {
+                    Ok(()) => return,
+                    Err(connection) => connection,
+                },
+                _ => connection,
+            };
+            let (held, effects) = core.give_back(id, connection, how, hold, now);
             (held, effects, core.is_closed())
         };
         #[cfg(landfall_faults)]
@@ -257,9 +289,9 @@ impl<K: Connector> Shared<K> {
         }
     }
 
-    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, place: &'static Location<'static>) {
+    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold, place: &'static Location<'static>) {
         let now = self.now();
-        let (held, effects) = self.lock().take_out(id, now);
+        let (held, effects) = self.lock().take_out(id, hold, now);
         self.perform(effects);
         self.after_return(held, place);
     }
@@ -271,7 +303,7 @@ impl<K: Connector> Shared<K> {
                     pool.name = self.name(),
                     loc.file = place.file(),
                     loc.line = place.line(),
-                    ?held,
+                    elapsed = ?held,
                     "long-held connection came back"
                 );
             });
@@ -304,7 +336,7 @@ impl<K: Connector> Shared<K> {
         let _warming = Warming(self);
         self.perform(effects);
         loop {
-            let news = self.news.notified();
+            let news = self.journal.news.notified();
             let now = self.now();
             let (is_closed, is_warm, is_offline, (backends, last)) = {
                 let core = self.lock();

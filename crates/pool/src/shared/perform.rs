@@ -37,7 +37,7 @@ impl<K: Connector> Shared<K> {
             self.earlier.notify_one();
         }
         if is_news {
-            self.news.notify_all();
+            self.journal.news.notify_all();
         }
         if let Some(rest) = rest {
             self.perform_rest(*rest);

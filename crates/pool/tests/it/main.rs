@@ -6,6 +6,7 @@ mod build;
 mod cancel;
 mod claims;
 mod ending;
+mod events;
 mod fake;
 mod harness;
 mod issues;

@@ -242,11 +242,13 @@ impl<M: Clone> Engine<M> {
 
     /// Does what is due at this time.
     fn fire(&mut self) {
-        while let Some(key) = self.children.take_due(self.now) {
-            self.due(key);
-        }
+        // When all is aborted, no share of the time is left that could be over: whoever is aborted in this very instant
+        // would count as stuck.
         if self.cut_due().is_some_and(|at| at <= self.now) {
             self.cut();
+        }
+        while let Some(key) = self.children.take_due(self.now) {
+            self.due(key);
         }
     }
 
