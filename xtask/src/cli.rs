@@ -19,7 +19,7 @@ pub(crate) enum Command {
     Planted,
     LeakCheck(Box<leak_check::Options>),
     Conformance { name: String },
-    Interop { name: String, seed: Option<String> },
+    Interop { name: String, seed: Option<String>, full: bool },
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
@@ -113,7 +113,10 @@ const VERBS: &[Verb] = &[
         name: "interop",
         about: "scenarios on another implementation and on ours, whose histories must be equal",
         operand: Some("NAME"),
-        flags: &[Flag { name: SEED, value: Some("N"), about: "the generated scenarios of this seed once more" }],
+        flags: &[
+            Flag { name: SEED, value: Some("N"), about: "`otp`: the generated scenarios of this seed once more" },
+            Flag { name: FULL, value: None, about: "`nri`: against older versions too" },
+        ],
     },
     Verb {
         name: "bench",
@@ -178,7 +181,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "planted" => Command::Planted,
         "leak-check" => Command::LeakCheck(Box::new(leak_check::Options::read(&given)?)),
         "conformance" => Command::Conformance { name: operand },
-        "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)? },
+        "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)?, full: has(FULL) },
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -308,7 +311,11 @@ mod tests {
         assert_eq!(parsed("conformance otp"), Ok(Command::Conformance { name: "otp".to_owned() }));
         assert_eq!(
             parsed("interop otp --seed 7"),
-            Ok(Command::Interop { name: "otp".to_owned(), seed: Some("7".to_owned()) })
+            Ok(Command::Interop { name: "otp".to_owned(), seed: Some("7".to_owned()), full: false })
+        );
+        assert_eq!(
+            parsed("interop nri --full"),
+            Ok(Command::Interop { name: "nri".to_owned(), seed: None, full: true })
         );
         assert_eq!(
             parsed("bench lifecycle --check --json=f.json"),

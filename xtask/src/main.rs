@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Command::Planted => planted::run(),
         Command::LeakCheck(options) => leak_check::run(&options),
         Command::Conformance { name } => conformance::run(&name),
-        Command::Interop { name, seed } => interop::run(&name, seed.as_deref()),
+        Command::Interop { name, seed, full } => interop::run(&name, seed.as_deref(), full),
         Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {

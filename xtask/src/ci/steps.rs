@@ -40,6 +40,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "integration", about: "the tests of landfall-tests", run: integration },
     Step { name: "conformance", about: "each case of OTP's suites has its test, and it passed", run: otp_table },
     Step { name: "interop", about: "supervisors against OTP's own, scenario by scenario", run: otp },
+    Step { name: "interop-nri", about: "plugins against NRI's own adaptation, beside those on Go's stub", run: nri },
     Step { name: "loom", about: "the models of the core under every schedule", run: loom },
     Step { name: "shuttle", about: "a tree of task sets under random schedules", run: shuttle },
     Step { name: "miri", about: "the unit tests of the core under miri", run: under_miri },
@@ -192,6 +193,13 @@ fn otp(workspace: &Workspace) -> Result<Outcome, String> {
     }
     // The same scenarios in each run, so that a change is to blame for what fails; the verb draws its own seed.
     Ok(Outcome::Counted(interop::otp::all(workspace, 1)?))
+}
+
+fn nri(workspace: &Workspace) -> Result<Outcome, String> {
+    if workspace.package(roster::TESTS).is_none() {
+        return Ok(Outcome::Skipped(format!("there is no package {}", roster::TESTS)));
+    }
+    Ok(Outcome::Counted(interop::nri::all(workspace, false)?))
 }
 
 fn loom(workspace: &Workspace) -> Result<Outcome, String> {
