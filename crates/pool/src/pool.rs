@@ -39,8 +39,9 @@ const HOLDERS_IN_WARNING_MAX: usize = 16;
 /// 2. Until grace ends, handles come back and are closed.
 /// 3. When grace ends, each handle that is out is interrupted, if its connector gave an
 ///    [`Interrupt`](crate::Interrupt) with the connection.
-/// 4. At the abort instant connections that are still being closed are dropped. The report names each handle that is
-///    out: its backend, the place of its claim, its age. It is closed by whoever drops it.
+/// 4. At the abort instant connections that are still being closed are dropped, and the report names each as a
+///    *session* whose end was not seen. It also names each handle that is out: its backend, the place of its claim, its
+///    age. That one is closed by whoever drops it.
 ///
 /// A backend that does not answer, one in backoff, and a connector that never returns delay none of this.
 ///
@@ -248,7 +249,7 @@ impl<K: Connector> Pool<K> {
         if self.0.stack.calling_task().is_none() {
             self.0.close(how);
         }
-        self.0.stack.terminate_blocking(how)
+        self.0.stack.terminate_blocking(how).map(|report| self.shared().with_unseen(report))
     }
 
     fn shared(&self) -> &Arc<Shared<K>> {
@@ -279,7 +280,7 @@ impl<K: Connector> Terminate for Pool<K> {
             if self.0.stack.calling_task().is_none() {
                 self.0.close(how);
             }
-            self.0.stack.terminate(how).await
+            self.0.stack.terminate(how).await.map(|report| self.shared().with_unseen(report))
         })
     }
 
@@ -288,7 +289,7 @@ impl<K: Connector> Terminate for Pool<K> {
     }
 
     fn report(&self) -> Option<Report> {
-        Terminate::report(&self.0.stack)
+        Terminate::report(&self.0.stack).map(|report| self.shared().with_unseen(report))
     }
 
     fn calling_task(&self) -> Option<String> {

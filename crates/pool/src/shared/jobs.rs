@@ -10,7 +10,7 @@ use super::{Live, Shared};
 use crate::backend::Backend;
 use crate::claim::ConnectError;
 use crate::connector::{BoxError, ConnectCx, Connected, Connector};
-use crate::core::{Check, SlotId};
+use crate::core::{At, Check, SlotId};
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, dispose, log};
@@ -226,16 +226,38 @@ pub(super) async fn close<K: Connector>(mut job: Job<K>) {
     let Some(live) = job.connection.take() else { return };
     let limit = shared.lock().policy().close_timeout;
     let Live { connection, backend, interrupt } = *live;
+    let mut close = Close { shared: &shared, slot: job.id, backend: &backend, began: shared.now(), is_done: false };
     // Before the connection: were the destructors of both to panic at once, the process would end.
     dispose(interrupt);
-    if timeout(limit, shared.connector.close(connection)).await.is_err() {
-        log(|| {
-            tracing::warn!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address,
-                "close took too long");
-        });
-    } else {
+    if timeout(limit, shared.connector.close(connection)).await.is_ok() {
+        close.is_done = true;
         log(|| {
             tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address, "closed");
         });
+    }
+}
+
+/// A close under way. If it is cut, nobody knows whether the other side has ended the connection too.
+struct Close<'a, K: Connector> {
+    shared: &'a Shared<K>,
+    slot: SlotId,
+    backend: &'a Backend,
+    began: At,
+    is_done: bool,
+}
+
+impl<K: Connector> Drop for Close<'_, K> {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let elapsed = self.shared.now().since(self.began);
+        log(|| {
+            tracing::warn!(pool.name = self.shared.name(), slot.id = self.slot.index,
+                backend.addr = %self.backend.address, ?elapsed, "the end of a connection was not seen");
+        });
+        if self.shared.stop.is_cancelled() {
+            self.shared.unseen().push((self.backend.clone(), self.began));
+        }
     }
 }

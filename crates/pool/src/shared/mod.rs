@@ -109,6 +109,9 @@ pub(crate) struct Shared<K: Connector> {
     /// What would be tasks: the model is the runtime.
     #[cfg(landfall_loom)]
     jobs: Mutex<Vec<futures_util::future::BoxFuture<'static, ()>>>,
+    /// Connections whose close was cut after the pool had begun to end, each with when it had begun. At most as many as
+    /// there are slots, for none is opened any more.
+    unseen: Mutex<Vec<(Backend, At)>>,
 }
 
 impl<K: Connector> Shared<K> {
@@ -131,6 +134,7 @@ impl<K: Connector> Shared<K> {
             ending: Ending::new(),
             #[cfg(landfall_loom)]
             jobs: Mutex::default(),
+            unseen: Mutex::default(),
         }
     }
 

@@ -1,13 +1,15 @@
 //! The handles of a pool as an owner: its end is that all have come back.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::{Ending, Owner, Remnant, Report, SelfJoin, Shutdown, Terminate};
 
 use super::Shared;
+use crate::backend::Backend;
 use crate::connector::Connector;
+use crate::core::At;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, log};
@@ -37,6 +39,21 @@ impl<K: Connector> Shared<K> {
         let now = self.now();
         let out = self.lock().out(now);
         out.into_iter().take(max).map(|out| format!("{}:{}", out.place.file(), out.place.line())).collect()
+    }
+}
+
+impl<K: Connector> Shared<K> {
+    pub(super) fn unseen(&self) -> MutexGuard<'_, Vec<(Backend, At)>> {
+        self.unseen.lock()
+    }
+
+    /// Adds to a pool's report the sessions whose end on the other side was not seen.
+    pub(crate) fn with_unseen(&self, mut report: Report) -> Report {
+        let now = self.now();
+        let session =
+            |(backend, began): &(Backend, At)| Remnant::new("session", backend.to_string(), None, now.since(*began));
+        report.remnants.extend(self.unseen().iter().map(session));
+        report
     }
 }
 
