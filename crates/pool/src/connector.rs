@@ -11,6 +11,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::Backend;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
 /// Any error, as connectors give it.
@@ -207,6 +209,11 @@ impl Spawner {
         F: Future + Send + 'static,
     {
         let _entered = self.runtime.enter();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LeaveDriver) {
+            let stays = async { (drop(future.await), std::future::pending::<()>().await).0 };
+            return crate::shared::forgotten().spawn(name, stays);
+        }
         self.tasks.spawn_closing(name, future)
     }
 }

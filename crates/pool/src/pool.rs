@@ -14,6 +14,8 @@ use crate::claim::{Claim, TryClaimError, WarmUpError};
 use crate::connector::Connector;
 use crate::core::Taken;
 use crate::events::Events;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
 use crate::panics::log;
 use crate::policy::{PolicyError, clamp};
@@ -298,6 +300,12 @@ impl<K: Connector> Terminate for Pool<K> {
 impl<K: Connector> Drop for Root<K> {
     fn drop(&mut self) {
         if self.shared.ending().has_begun() {
+            return;
+        }
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetDropped) {
+            // The last handle to what is below would end it.
+            let _kept = Box::leak(Box::new(self.stack.clone()));
             return;
         }
         let SlotCounts { idle, claimed, .. } = self.shared.lock().counts();

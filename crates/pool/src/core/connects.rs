@@ -8,6 +8,8 @@ use super::slots::{Kind, SlotState};
 use super::{At, Core, Effects, Slot, SlotId};
 use crate::change::{BackendChange, PoolChange, SlotChange};
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
 impl<T> Core<T> {
@@ -41,6 +43,11 @@ impl<T> Core<T> {
     /// on.
     pub(super) fn surplus(&self) -> isize {
         let needed = self.counts.out() + self.queue.checking() + self.queue.queued() + self.policy.spares_wanted;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ConnectEach) {
+            let open = self.counts.live() - self.counts.of(Kind::Connecting);
+            return open as isize - needed.max(self.policy.slots_min) as isize;
+        }
         self.counts.live() as isize - self.backends.probes as isize - needed.max(self.policy.slots_min) as isize
     }
 
@@ -131,6 +138,10 @@ impl<T> Core<T> {
 
     /// Gives up an attempt at a backend that does not answer, for one at another that does.
     fn cancel_a_probe(&mut self, effects: &mut Effects<T>) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::KeepProbe) {
+            return;
+        }
         if self.backends.probes == 0 {
             return;
         }
@@ -212,6 +223,8 @@ impl<T> Core<T> {
         let life = self.policy.lifetime_max.map(|life| {
             life - self.random.part_of(life.mul_f64(f64::from(self.policy.lifetime_jitter_percent) / 100.0))
         });
+        #[cfg(landfall_faults)]
+        let life = life.filter(|_| !is_armed(Fault::ForgetLifetime));
         let slot = &mut self.slots[id.index as usize];
         let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));

@@ -10,6 +10,8 @@ use super::{At, Core, Effects};
 use crate::backend::Backend;
 use crate::change::PoolChange;
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
 /// A handle that is out.
@@ -36,6 +38,8 @@ impl<T> Core<T> {
         for (id, wait) in waiting {
             match wait {
                 Wait::Failed(_) => continue,
+                #[cfg(landfall_faults)]
+                Wait::Granted(_) if is_armed(Fault::KeepGranted) => {}
                 Wait::Granted(granted) => self.pass_on(id, granted.slot, now, &mut effects),
                 Wait::Queued | Wait::Checking | Wait::Late => {}
             }

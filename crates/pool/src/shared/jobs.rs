@@ -1,7 +1,7 @@
 //! The tasks that have a slot's connection: opening, checking, closing it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,10 @@ use crate::backend::Backend;
 use crate::claim::ConnectError;
 use crate::connector::{BoxError, ConnectCx, Connected, Connector};
 use crate::core::{At, Check, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, dispose, log};
+use crate::sync::MutexGuard;
 
 /// A slot in the hands of a task. However the task ends, the slot does not get lost: if it is dropped, so is the
 /// connection, and then the slot is free.
@@ -76,6 +79,10 @@ impl<K: Connector> Job<K> {
 
 impl<K: Connector> Drop for Job<K> {
     fn drop(&mut self) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LoseRefused) {
+            drop(self.connection.take().map(Box::leak));
+        }
         if let Some(live) = self.connection.take() {
             live.dispose();
         }
@@ -84,6 +91,10 @@ impl<K: Connector> Drop for Job<K> {
         }
         if let Some(target) = self.target.clone().filter(|_| std::thread::panicking()) {
             return self.fail(ConnectError::Panicked { backend: (*target).clone() });
+        }
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::NestRefused) {
+            return self.free();
         }
         if self.target.is_some() {
             // It was not given up, and had no time to fail: the runtime has gone, and would refuse any other attempt in
@@ -128,6 +139,10 @@ pub(super) async fn connect<K: Connector>(mut job: Job<K>, backend: Arc<Backend>
     let shared = Arc::clone(&job.shared);
     let limit = shared.lock().policy().connect_timeout;
     let mut unwanted = Unwanted(Some(CancellationToken::new()));
+    #[cfg(landfall_faults)]
+    if is_armed(Fault::ShareToken) {
+        unwanted.0 = Some(cancelled.clone());
+    }
     let told = unwanted.0.clone().unwrap_or_default();
     let cx = ConnectCx { deadline: Instant::now() + limit, cancelled: told, spawner: shared.spawner.clone() };
     let opened = tokio::select! {
@@ -160,6 +175,8 @@ pub(super) async fn connect<K: Connector>(mut job: Job<K>, backend: Arc<Backend>
 pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
     let shared = Arc::clone(&job.shared);
     let limit = shared.lock().policy().check_timeout;
+    #[cfg(landfall_faults)]
+    let limit = if is_armed(Fault::NoCheckLimit) { std::time::Duration::MAX } else { limit };
     let outcome = match &mut job.connection {
         None => return,
         Some(live) => {

@@ -10,6 +10,8 @@ use super::Shared;
 use crate::backend::Backend;
 use crate::connector::Connector;
 use crate::core::At;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, log};
 
 /// The first to end of what a pool is made of; the tasks that close connections end after it.
@@ -66,12 +68,20 @@ impl<K: Connector> Owner for Shared<K> {
 
     fn on_begin(self: &Arc<Self>, _: &Shutdown) {
         self.close();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::EndEarly) {
+            return Ending::finish(self);
+        }
         self.finish_if_over();
     }
 
     fn on_tighten(self: &Arc<Self>, _: &Shutdown) {}
 
     fn on_grace_over(self: &Arc<Self>) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetInterrupt) {
+            return;
+        }
         let interrupts = self.lock().take_interrupts();
         for interrupt in interrupts {
             let interrupts = || {
