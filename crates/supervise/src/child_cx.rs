@@ -49,7 +49,7 @@ impl ChildCx {
     /// the child's stop limit, and the instance has ended when that is through.
     #[must_use]
     pub fn tasks(&self) -> TaskSet {
-        let tasks = self.0.tasks.get_or_init(|| TaskSet::new(self.0.id.as_str().to_owned())).clone();
+        let tasks = self.0.tasks.get_or_init(|| TaskSet::new(self.0.id.task_name())).clone();
         if self.0.is_over.load(Ordering::SeqCst) {
             tasks.begin_terminate(&Shutdown::now().because(Reason::ParentTerminating));
         }

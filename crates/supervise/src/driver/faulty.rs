@@ -67,7 +67,7 @@ impl Core {
                 run_worker(gone, ChildCx(shared), move |cx| factory(cx)).await;
             };
             // One that cannot be spawned is not found, and that is what the check is to say.
-            drop(set.spawn(spec.id.as_str().to_owned(), late));
+            drop(set.spawn(spec.id.task_name(), late));
             std::mem::forget(set);
         }
     }

@@ -98,7 +98,7 @@ impl Core {
                 });
                 let gone = Gone::new(self, instance, Some(Arc::clone(&shared)));
                 let running = run_worker(gone, ChildCx(Arc::clone(&shared)), move |cx| factory(cx));
-                let spawned = self.workers.spawn(spec.id.as_str().to_owned(), running);
+                let spawned = self.workers.spawn(spec.id.task_name(), running);
                 if spawned.is_ok() && !signals_ready {
                     self.post(Note::Ready(instance, None));
                 }
@@ -107,7 +107,7 @@ impl Core {
             Make::Component(factory) => {
                 let gone = Gone::new(self, instance, None);
                 let starting = start_component(gone, move || factory());
-                self.workers.spawn(spec.id.as_str().to_owned(), starting).map(Body::Start).map_err(not_spawned)
+                self.workers.spawn(spec.id.task_name(), starting).map(Body::Start).map_err(not_spawned)
             }
             Make::Once(once) => match once.take() {
                 Some(component) => {
