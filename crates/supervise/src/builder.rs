@@ -15,6 +15,7 @@ use crate::engine::{Engine, Settings};
 use crate::make::Make;
 use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
 use crate::simple::SimpleBuilder;
+use crate::spec::Spec;
 use crate::spec_error::SpecError;
 use crate::start_error::StartError;
 use crate::supervisor::Supervisor;
@@ -29,7 +30,7 @@ pub struct SupervisorBuilder {
     pub(crate) name: String,
     pub(crate) settings: Settings,
     pub(crate) children: Vec<ChildSpec>,
-    pub(crate) template: Option<Arc<SpecInfo>>,
+    pub(crate) template: Option<SpecInfo>,
     pub(crate) factory: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) clock: Clock,
     pub(crate) answers_early: bool,
@@ -120,7 +121,7 @@ impl SupervisorBuilder {
     /// Makes children from a template: simple-one-for-one.
     pub fn template<A: Clone + Send + Sync + 'static>(mut self, template: Template<A>) -> SimpleBuilder<A> {
         self.settings.strategy = Strategy::SimpleOneForOne;
-        self.template = Some(Arc::new(template.spec.info));
+        self.template = Some(template.spec.info);
         self.factory = Some(Arc::new(Arc::clone(&template.factory)));
         SimpleBuilder { inner: self, factory: template.factory }
     }
@@ -191,11 +192,11 @@ impl SupervisorBuilder {
         driver::begin(self, above)
     }
 
-    pub(crate) fn engine(&mut self, number: u64) -> Engine<Make> {
+    pub(crate) fn engine(&mut self, number: u32) -> Engine<Make> {
         let seed = RandomState::new().build_hasher().finish();
-        let mut engine = Engine::new(number, self.settings.clone(), self.template.clone(), seed);
+        let mut engine = Engine::new(number, self.settings.clone(), self.template.take().map(Spec::from), seed);
         for ChildSpec { info, make } in self.children.drain(..) {
-            engine.add(Arc::new(info), make);
+            engine.add(info.into(), make);
         }
         engine
     }

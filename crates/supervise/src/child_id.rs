@@ -69,13 +69,16 @@ impl fmt::Debug for ChildId {
 
 /// One run of a child: what OTP's pid is to a supervisor.
 ///
-/// A restart gives a new one. Instances of other supervisors are never equal to one of this, and none is used twice.
+/// A restart gives a new one. None is used twice, nor by two supervisors, within the first four thousand million
+/// supervisors of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId {
     /// Which supervisor of the process started it.
-    pub(crate) supervisor: u64,
+    pub(crate) supervisor: u32,
     /// Counts the starts of that supervisor.
     pub(crate) number: u64,
+    /// Where that supervisor keeps the child, so that it finds it without a search; others may be there later.
+    pub(crate) place: u32,
 }
 
 impl fmt::Display for InstanceId {

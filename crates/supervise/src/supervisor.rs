@@ -108,7 +108,7 @@ impl Supervisor {
     /// Dropping it forgets the answer; the child is started all the same.
     pub async fn start_child(&self, spec: ChildSpec) -> Result<StartedChild, StartChildError> {
         check_child(&spec, Some(self.core().look(|engine| engine.settings().auto_shutdown)))?;
-        let call = Call::Start { spec: Arc::new(spec.info), make: spec.make };
+        let call = Call::Start { spec: spec.info.into(), make: spec.make };
         Self::started(self.core().call(call).await?)
     }
 
@@ -194,7 +194,7 @@ impl Supervisor {
     #[must_use]
     pub fn child_spec(&self, child: impl Into<ChildRef>) -> Option<SpecInfo> {
         let child = child.into();
-        self.core().look(|engine| engine.find(&child)).map(|row| (*row.spec).clone())
+        self.core().look(|engine| engine.find(&child)).map(|row| row.spec.info())
     }
 
     /// Looks for faults of specs without starting anything (OTP: `check_childspecs`). Without an auto-shutdown only

@@ -51,7 +51,7 @@ impl Core {
         }
         for (due, spec, make) in self.look(|engine| engine.waiting()) {
             let Make::Worker { factory, .. } = make else { continue };
-            let instance = InstanceId { supervisor: 0, number: 0 };
+            let instance = InstanceId { supervisor: 0, number: 0, place: 0 };
             let shared = Arc::new(Instance {
                 core: Arc::clone(self),
                 id: spec.id.clone(),

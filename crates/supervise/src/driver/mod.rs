@@ -15,7 +15,7 @@ mod tests;
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -158,7 +158,7 @@ fn begin_with<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let engine = builder.engine(number);
     let name = builder.name;

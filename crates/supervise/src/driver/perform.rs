@@ -20,8 +20,8 @@ use crate::events::TreeEventKind;
 use crate::exit::Exit;
 use crate::make::Make;
 use crate::panics::contain;
-use crate::policy::SpecInfo;
 use crate::report::{EndCause, Offender, ReportContext, ReportReason, SupervisorReport};
+use crate::spec::Spec;
 
 impl Core {
     /// Takes in what happened; why the supervisor has ended, when it has.
@@ -85,7 +85,7 @@ impl Core {
         cause
     }
 
-    fn start(self: &Arc<Self>, instance: InstanceId, spec: &SpecInfo, make: Make, joins: &mut Joins) {
+    fn start(self: &Arc<Self>, instance: InstanceId, spec: &Spec, make: Make, joins: &mut Joins) {
         let body = match make {
             Make::Worker { factory, signals_ready } => {
                 let shared = Arc::new(Instance {
@@ -131,7 +131,7 @@ impl Core {
     fn start_below(
         self: &Arc<Self>,
         instance: InstanceId,
-        spec: &SpecInfo,
+        spec: &Spec,
         factory: &(dyn Fn() -> SupervisorBuilder + Send + Sync),
         joins: &mut Joins,
     ) -> Result<Body, Exit> {

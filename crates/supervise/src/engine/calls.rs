@@ -1,14 +1,12 @@
 //! Calls that change something, and OTP's answers to them.
 
-use std::sync::Arc;
-
 use super::children::Key;
 use super::event::{Action, Call, CallId, Reply};
 use super::state::{StartWhy, State, StopWhy};
 use super::{Deferred, Engine, Phase};
 use crate::call_error::{DeleteChildError, Refused, RestartChildError, StartChildError, TerminateChildError};
 use crate::child_id::{ChildRef, InstanceId};
-use crate::policy::SpecInfo;
+use crate::spec::Spec;
 
 impl<M: Clone> Engine<M> {
     /// Takes a call: does it, keeps it for later, or refuses it.
@@ -70,7 +68,7 @@ impl<M: Clone> Engine<M> {
         }
     }
 
-    fn start_child(&mut self, id: CallId, spec: Arc<SpecInfo>, make: M) {
+    fn start_child(&mut self, id: CallId, spec: Spec, make: M) {
         let fault = if self.is_simple() {
             Some(StartChildError::SimpleOneForOne)
         } else if let Some(key) = self.children.of_id(&spec.id) {

@@ -19,7 +19,6 @@ mod view;
 mod window;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::children::{Child, Children, Key};
@@ -31,8 +30,9 @@ use self::state::State;
 pub(crate) use self::view::Row;
 use self::window::Window;
 use crate::child_id::InstanceId;
-use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
+use crate::policy::{AutoShutdown, RestartType, Strategy, StuckPolicy, WindowClock};
 use crate::report::{Offender, ReportContext, ReportReason};
+use crate::spec::Spec;
 
 /// How a supervisor is set.
 #[derive(Clone, Debug)]
@@ -87,9 +87,9 @@ enum Deferred<M> {
 #[derive(Debug)]
 pub(crate) struct Engine<M> {
     /// Tells the instances of this supervisor from those of others.
-    number: u64,
+    number: u32,
     settings: Settings,
-    template: Option<Arc<SpecInfo>>,
+    template: Option<Spec>,
     phase: Phase,
     children: Children<M>,
     deferred: VecDeque<Deferred<M>>,
@@ -108,14 +108,14 @@ pub(crate) struct Engine<M> {
 }
 
 impl<M: Clone> Engine<M> {
-    pub(crate) fn new(number: u64, settings: Settings, template: Option<Arc<SpecInfo>>, seed: u64) -> Self {
+    pub(crate) fn new(number: u32, settings: Settings, template: Option<Spec>, seed: u64) -> Self {
         let window = Window::new(settings.intensity, settings.period, settings.clock);
         Self {
             number,
             settings,
             template,
             phase: Phase::New,
-            children: Children::new(),
+            children: Children::new(number),
             deferred: VecDeque::new(),
             calls: 0,
             window,
@@ -130,7 +130,7 @@ impl<M: Clone> Engine<M> {
     }
 
     /// Adds a static child; only before the begin.
-    pub(crate) fn add(&mut self, spec: Arc<SpecInfo>, make: M) {
+    pub(crate) fn add(&mut self, spec: Spec, make: M) {
         self.children.insert(spec, make, true);
     }
 
@@ -259,15 +259,14 @@ impl<M: Clone> Engine<M> {
     }
 
     fn set(&mut self, key: Key, state: State) {
-        let Some(child) = self.children.get(key) else { return };
-        let (before, handle) = (child.state().shown(&child.spec), child.handle());
-        self.children.set_state(key, state);
+        let handle = if self.is_watched { self.children.handle(key) } else { None };
+        let Some(before) = self.children.set_state(key, state) else { return };
         if !self.is_watched {
             return;
         }
         let Some(child) = self.children.get(key) else { return };
         let now = child.state().shown(&child.spec);
-        if now != before {
+        if now != before.shown(&child.spec) {
             let instance = child.state().instance().or(handle);
             self.actions.push(Action::Changed { id: child.spec.id.clone(), instance, state: now });
         }
@@ -295,19 +294,19 @@ impl<M: Clone> Engine<M> {
 
     /// What waits for its delay, with the time when that is over; for a planted fault.
     #[cfg(landfall_faults)]
-    pub(crate) fn waiting(&self) -> Vec<(Duration, Arc<SpecInfo>, M)> {
-        let waiting = self.children.iter().filter(|(_, child)| *child.state() == State::Waiting);
-        waiting.filter_map(|(_, child)| Some((child.timer()?, Arc::clone(&child.spec), child.make.clone()?))).collect()
+    pub(crate) fn waiting(&self) -> Vec<(Duration, Spec, M)> {
+        let waiting = self.children.newest_first().filter(|(_, child)| *child.state() == State::Waiting);
+        waiting.filter_map(|(_, child)| Some((child.timer()?, child.spec.clone(), child.make.clone()?))).collect()
     }
 
     fn report(&mut self, key: Key, context: ReportContext, reason: ReportReason) {
         let Some(child) = self.children.get(key) else { return };
-        let offender = Offender::new(&child.spec, child.state().instance().or(child.handle()), None);
+        let offender = Offender::new(&child.spec, child.state().instance().or(self.children.handle(key)), None);
         self.actions.push(Action::Report { context, reason, offender });
     }
 
-    fn next_instance(&mut self) -> InstanceId {
+    fn next_instance(&mut self, key: Key) -> InstanceId {
         self.instances += 1;
-        InstanceId { supervisor: self.number, number: self.instances }
+        InstanceId { supervisor: self.number, number: self.instances, place: key.place() }
     }
 }

@@ -6,7 +6,7 @@ use super::event::CallId;
 use crate::child_id::InstanceId;
 use crate::child_state::ChildState;
 use crate::exit::Exit;
-use crate::policy::SpecInfo;
+use crate::spec::Spec;
 
 /// The state of a child. What each event does in each state is tabled in `docs/supervision.md`.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +109,7 @@ impl State {
     }
 
     /// The state as it is shown.
-    pub(super) fn shown(&self, spec: &SpecInfo) -> ChildState {
+    pub(super) fn shown(&self, spec: &Spec) -> ChildState {
         match self {
             Self::Down => ChildState::Down,
             Self::Starting { why: StartWhy::Restart, .. } | Self::Retrying => ChildState::Restarting,

@@ -1,6 +1,5 @@
 //! Engines with planted faults, which the model and the invariants must catch.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::test_runner::TestError;
@@ -67,7 +66,7 @@ impl Machine for Faulty {
                 let second = actions.iter().find_map(|action| match action {
                     Action::Start { instance, spec, make } => {
                         let instance = InstanceId { number: instance.number + 1_000_000, ..*instance };
-                        Some(Action::Start { instance, spec: Arc::clone(spec), make: *make })
+                        Some(Action::Start { instance, spec: spec.clone(), make: *make })
                     }
                     _ => None,
                 });
