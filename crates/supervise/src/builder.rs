@@ -13,9 +13,8 @@ use crate::child_spec::ChildSpec;
 use crate::driver::{self, Above};
 use crate::engine::{Engine, Settings};
 use crate::make::Make;
-use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
+use crate::policy::{AutoShutdown, RestartType, Strategy, StuckPolicy, WindowClock};
 use crate::simple::SimpleBuilder;
-use crate::spec::Spec;
 use crate::spec_error::SpecError;
 use crate::start_error::StartError;
 use crate::supervisor::Supervisor;
@@ -30,7 +29,7 @@ pub struct SupervisorBuilder {
     pub(crate) name: String,
     pub(crate) settings: Settings,
     pub(crate) children: Vec<ChildSpec>,
-    pub(crate) template: Option<SpecInfo>,
+    pub(crate) template: Option<ChildSpec>,
     pub(crate) factory: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) clock: Clock,
     pub(crate) answers_early: bool,
@@ -121,7 +120,7 @@ impl SupervisorBuilder {
     /// Makes children from a template: simple-one-for-one.
     pub fn template<A: Clone + Send + Sync + 'static>(mut self, template: Template<A>) -> SimpleBuilder<A> {
         self.settings.strategy = Strategy::SimpleOneForOne;
-        self.template = Some(template.spec.info);
+        self.template = Some(template.spec);
         self.factory = Some(Arc::new(Arc::clone(&template.factory)));
         SimpleBuilder { inner: self, factory: template.factory }
     }
@@ -144,7 +143,7 @@ impl SupervisorBuilder {
             if auto_shutdown != AutoShutdown::Never {
                 return Err(SpecError::AutoShutdownWithTemplate);
             }
-            SpecError::of_spec(template, Some(auto_shutdown))?;
+            SpecError::of_spec(&template.info, Some(auto_shutdown))?;
             if !self.children.is_empty() {
                 return Err(SpecError::ChildrenBesideTemplate);
             }
@@ -194,9 +193,11 @@ impl SupervisorBuilder {
 
     pub(crate) fn engine(&mut self, number: u32) -> Engine<Make> {
         let seed = RandomState::new().build_hasher().finish();
-        let mut engine = Engine::new(number, self.settings.clone(), self.template.take().map(Spec::from), seed);
-        for ChildSpec { info, make } in self.children.drain(..) {
-            engine.add(info.into(), make);
+        let template = self.template.take().map(|template| template.into_parts().0);
+        let mut engine = Engine::new(number, self.settings.clone(), template, seed);
+        for child in self.children.drain(..) {
+            let (spec, make) = child.into_parts();
+            engine.add(spec, make);
         }
         engine
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::child_id::ChildId;
 use crate::exit::{Exit, IntoExit};
 use crate::make::{Make, Once};
 use crate::policy::{ChildKind, Restart, RestartType, ShutdownPolicy, SpecInfo};
+use crate::spec::Spec;
 
 /// How long workers and components get to stop unless they say otherwise, as in OTP.
 const SHUTDOWN: Duration = Duration::from_secs(5);
@@ -23,7 +25,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// What a supervisor needs to start, restart and stop one child.
 ///
 /// A child is given as a factory, because a restart makes a new one. Defaults are OTP's: permanent, 5 s to stop, for
-/// supervisors the remaining budget.
+/// supervisors the remaining budget. Reports of a child's tasks name the place where its spec was made.
 ///
 /// # Examples
 ///
@@ -42,9 +44,11 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 pub struct ChildSpec {
     pub(crate) info: SpecInfo,
     pub(crate) make: Make,
+    place: &'static Location<'static>,
 }
 
 impl ChildSpec {
+    #[track_caller]
     fn new(id: ChildId, kind: ChildKind, make: Make) -> Self {
         let (shutdown, start_limit) = match kind {
             ChildKind::Worker => (ShutdownPolicy::Timeout(SHUTDOWN), None),
@@ -52,7 +56,11 @@ impl ChildSpec {
             ChildKind::Supervisor => (ShutdownPolicy::Infinity, None),
         };
         let info = SpecInfo { id, kind, restart: Restart::default(), shutdown, significant: false, start_limit };
-        Self { info, make }
+        Self { info, make, place: Location::caller() }
+    }
+
+    pub(crate) fn into_parts(self) -> (Spec, Make) {
+        (Spec::new(self.info, self.place), self.make)
     }
 
     /// A future. The factory and the future run in a task of the supervisor's; a panic of either is an outcome.
@@ -60,13 +68,13 @@ impl ChildSpec {
     /// It is up as soon as it runs, unless it [signals](Self::signals_ready). Asked to stop, its
     /// [token](ChildCx::token) is cancelled; aborted, it is dropped. It has ended when it, its output, and everything
     /// in its [task set](ChildCx::tasks) are gone.
+    #[track_caller]
     pub fn worker<F, Fut>(id: impl Into<ChildId>, factory: F) -> Self
     where
         F: Fn(ChildCx) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
         Fut::Output: IntoExit,
     {
-        let factory = move |cx| factory(cx).map(IntoExit::into_exit).boxed();
         let make = Make::Worker { factory: Arc::new(factory), signals_ready: false };
         Self::new(id.into(), ChildKind::Worker, make)
     }
@@ -75,6 +83,7 @@ impl ChildSpec {
     ///
     /// A component that ended by itself ended normally, unless its report shows an error or a panic. An error that is
     /// [`Declined`](crate::Declined) declines the start. A start that is cancelled is dropped.
+    #[track_caller]
     pub fn component<F, Fut, T, E>(id: impl Into<ChildId>, factory: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -93,6 +102,7 @@ impl ChildSpec {
     /// A supervisor. The factory is called by the supervisor itself and must not block.
     ///
     /// It is up when its static children are. Each of these has its own start limit, so it has none unless told.
+    #[track_caller]
     pub fn supervisor<B: Into<SupervisorBuilder>>(
         id: impl Into<ChildId>,
         factory: impl Fn() -> B + Send + Sync + 'static,
@@ -102,6 +112,7 @@ impl ChildSpec {
     }
 
     /// A component that is there already. It can be started once only, so it is temporary, and can be nothing else.
+    #[track_caller]
     pub fn instance(id: impl Into<ChildId>, component: impl Terminate + 'static) -> Self {
         let make = Make::Once(Once::new(Arc::new(component)));
         Self::new(id.into(), ChildKind::Component, make).restart(RestartType::Temporary)

@@ -36,6 +36,11 @@ impl<T> Places<T> {
         self.0.get_mut(place / CHUNK)?[place % CHUNK].take()
     }
 
+    /// All values, by place.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().flatten().flatten()
+    }
+
     /// Takes out all values, by place.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
         std::mem::take(&mut self.0).into_iter().flatten().flatten()
@@ -57,7 +62,8 @@ mod tests {
         *places.get_mut(150).unwrap() += 1;
         places.put(100, 7);
         assert_eq!((places.get(100), places.get(150), places.get(151)), (Some(&7), Some(&151), Some(&151)));
+        assert_eq!(places.iter().count(), 200);
         assert_eq!(places.drain().count(), 200);
-        assert_eq!(places.get(0), None);
+        assert_eq!(places.iter().count(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! A spec as a supervisor keeps it.
 
 use std::ops::Deref;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub(crate) struct Spec {
     rules: Arc<Rules>,
 }
 
-/// What the fields of [`SpecInfo`] say.
+/// What the fields of [`SpecInfo`] say, and where that was written.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) kind: ChildKind,
@@ -24,9 +25,16 @@ pub(crate) struct Rules {
     pub(crate) shutdown: ShutdownPolicy,
     pub(crate) significant: bool,
     pub(crate) start_limit: Option<Duration>,
+    /// What reports of the child's tasks name.
+    pub(crate) place: &'static Location<'static>,
 }
 
 impl Spec {
+    pub(crate) fn new(info: SpecInfo, place: &'static Location<'static>) -> Self {
+        let SpecInfo { id, kind, restart, shutdown, significant, start_limit } = info;
+        Self { id, rules: Arc::new(Rules { kind, restart, shutdown, significant, start_limit, place }) }
+    }
+
     /// Shares the rules that the latest spec had if they are the same; else these are the latest.
     pub(crate) fn share(&mut self, latest: &mut Option<Arc<Rules>>) {
         match latest {
@@ -36,7 +44,7 @@ impl Spec {
     }
 
     pub(crate) fn info(&self) -> SpecInfo {
-        let Rules { kind, restart, shutdown, significant, start_limit } = *self.rules;
+        let Rules { kind, restart, shutdown, significant, start_limit, place: _ } = *self.rules;
         SpecInfo { id: self.id.clone(), kind, restart, shutdown, significant, start_limit }
     }
 }
@@ -49,9 +57,10 @@ impl Deref for Spec {
     }
 }
 
+#[cfg(test)]
 impl From<SpecInfo> for Spec {
+    #[track_caller]
     fn from(info: SpecInfo) -> Self {
-        let SpecInfo { id, kind, restart, shutdown, significant, start_limit } = info;
-        Self { id, rules: Arc::new(Rules { kind, restart, shutdown, significant, start_limit }) }
+        Self::new(info, Location::caller())
     }
 }

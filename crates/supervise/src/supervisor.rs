@@ -108,7 +108,8 @@ impl Supervisor {
     /// Dropping it forgets the answer; the child is started all the same.
     pub async fn start_child(&self, spec: ChildSpec) -> Result<StartedChild, StartChildError> {
         check_child(&spec, Some(self.core().look(|engine| engine.settings().auto_shutdown)))?;
-        let call = Call::Start { spec: spec.info.into(), make: spec.make };
+        let (spec, make) = spec.into_parts();
+        let call = Call::Start { spec, make };
         Self::started(self.core().call(call).await?)
     }
 
@@ -218,7 +219,7 @@ impl Supervisor {
     #[must_use]
     pub fn supervisor(&self, child: impl Into<ChildRef>) -> Option<Self> {
         let instance = self.which_child(child)?.instance?;
-        self.core().below().into_iter().find(|(below, _)| *below == instance).map(|(_, supervisor)| supervisor)
+        self.core().supervisor_below(instance)
     }
 
     /// The whole tree from here on, as it stands: for people by `Display`, for programs with the feature `serde`.

@@ -5,8 +5,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
-
 use crate::child_cx::ChildCx;
 use crate::child_id::ChildId;
 use crate::child_spec::ChildSpec;
@@ -28,6 +26,7 @@ pub struct Template<A> {
 
 impl<A: Clone + Send + Sync + 'static> Template<A> {
     /// A worker made from arguments; see [`ChildSpec::worker`].
+    #[track_caller]
     pub fn worker<F, Fut>(id: impl Into<ChildId>, factory: F) -> Self
     where
         F: Fn(ChildCx, A) -> Fut + Send + Sync + 'static,
@@ -38,7 +37,7 @@ impl<A: Clone + Send + Sync + 'static> Template<A> {
         let factory = Arc::new(factory);
         let factory = move |arguments: A| {
             let factory = Arc::clone(&factory);
-            let factory = move |cx| factory(cx, arguments.clone()).map(IntoExit::into_exit).boxed();
+            let factory = move |cx| factory(cx, arguments.clone());
             Make::Worker { factory: Arc::new(factory), signals_ready: false }
         };
         Self { spec, factory: Arc::new(factory), arguments: PhantomData }

@@ -2,14 +2,16 @@
 //!
 //! One task a supervisor, on a task set of its own, takes in what happened and does what the engine wants done. What
 //! happens is left in an inbox, so nobody but that task runs the engine; what can be asked is answered from the engine
-//! under its lock, at once. No user's code runs under that lock, but for the destructor of a child's error.
+//! under its lock, at once. No user's code runs under that lock.
 
 mod drive;
 #[cfg(landfall_faults)]
 mod faulty;
 mod instance;
+mod live;
 mod owner;
 mod perform;
+mod take_in;
 #[cfg(test)]
 mod tests;
 
@@ -17,19 +19,23 @@ use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use landfall_lifecycle::{Clock, Ending, Report, Shutdown, SpawnError, TaskId, TaskSet, Terminate};
-use tokio::sync::{Notify, oneshot, watch};
+use landfall_lifecycle::{Clock, Ending, Report, Shutdown, SpawnError, TaskSet, Terminate};
+use tokio::sync::{oneshot, watch};
+
+pub(crate) use self::instance::Worker;
+use self::live::{Body, Live};
 
 use crate::builder::SupervisorBuilder;
 use crate::call_error::Refused;
-use crate::child_cx::Instance;
 use crate::child_id::InstanceId;
 use crate::engine::{Call, CallId, Engine, Event, Reply, Up};
 use crate::events::{Events, Hub};
 use crate::exit::Exit;
 use crate::make::Make;
+use crate::places::Places;
 use crate::policy::Strategy;
 use crate::report::EndCause;
 use crate::start_error::StartError;
@@ -71,7 +77,6 @@ pub(crate) struct Core {
     clock: Clock,
     epoch: Instant,
     state: Mutex<State>,
-    wake: Notify,
     workers: TaskSet,
     driver: TaskSet,
     handle: OnceLock<WeakSupervisor>,
@@ -81,11 +86,15 @@ pub(crate) struct Core {
 struct State {
     engine: Engine<Make>,
     inbox: VecDeque<Note>,
+    /// Wakes the driver, while it waits.
+    sleeper: Option<Waker>,
+    /// The driver is to look at the time.
+    is_nudged: bool,
     /// How many of the notes are calls.
     untaken: usize,
     calls: HashMap<CallId, oneshot::Sender<Answer>>,
     next_call: u64,
-    live: HashMap<InstanceId, Live>,
+    live: Places<Live>,
     /// How the tree terminates, if somebody terminates it.
     how: Option<Shutdown>,
     /// What components and supervisors reported that ended with this supervisor.
@@ -127,24 +136,6 @@ enum Left {
     Ended,
 }
 
-/// A living instance.
-struct Live {
-    body: Body,
-    is_asked: bool,
-    is_aborted: bool,
-    limit: Option<Duration>,
-}
-
-enum Body {
-    Worker(TaskId, Arc<Instance>),
-    /// The task that starts a component.
-    Start(TaskId),
-    Component(Arc<dyn Terminate>),
-    Supervisor(Supervisor),
-    /// What a worker left behind in its task set.
-    Remains(TaskSet),
-}
-
 /// Starts a supervisor's driver.
 pub(crate) fn begin(builder: SupervisorBuilder, above: Option<Above>) -> Result<Supervisor, StartError> {
     begin_with(builder, above, drive::drive)
@@ -172,10 +163,12 @@ where
     let state = State {
         engine,
         inbox: VecDeque::from([Note::Event(Event::Begin)]),
+        sleeper: None,
+        is_nudged: false,
         untaken: 0,
         calls: HashMap::new(),
         next_call: 0,
-        live: HashMap::new(),
+        live: Places::new(),
         how: None,
         reports: Vec::new(),
         cause: None,
@@ -191,7 +184,6 @@ where
         timer,
         clock,
         state: Mutex::new(state),
-        wake: Notify::new(),
         workers: TaskSet::new(format!("{name}: workers")),
         driver: TaskSet::new(format!("{name}: driver")),
         handle: OnceLock::new(),
@@ -219,8 +211,24 @@ impl Core {
 
     /// Leaves a note for the driver.
     fn post(&self, note: Note) {
-        self.lock().inbox.push_back(note);
-        self.wake.notify_one();
+        let mut state = self.lock();
+        state.inbox.push_back(note);
+        Self::wake(state);
+    }
+
+    /// Lets the driver look at the time.
+    fn nudge(&self) {
+        let mut state = self.lock();
+        state.is_nudged = true;
+        Self::wake(state);
+    }
+
+    fn wake(mut state: MutexGuard<'_, State>) {
+        let sleeper = state.sleeper.take();
+        drop(state);
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
     }
 
     pub(crate) fn ready(&self, instance: InstanceId, info: Option<Info>) {
@@ -268,11 +276,19 @@ impl Core {
     /// The supervisors below, by instance.
     pub(crate) fn below(&self) -> Vec<(InstanceId, Supervisor)> {
         let state = self.lock();
-        let below = state.live.iter().filter_map(|(instance, live)| match &live.body {
-            Body::Supervisor(supervisor) => Some((*instance, supervisor.clone())),
+        let below = state.live.iter().filter_map(|live| match &live.body {
+            Body::Supervisor(supervisor) => Some((live.instance, supervisor.clone())),
             _ => None,
         });
         below.collect()
+    }
+
+    /// The supervisor that is this instance.
+    pub(crate) fn supervisor_below(&self, instance: InstanceId) -> Option<Supervisor> {
+        match self.lock().live(instance).map(|live| &live.body) {
+            Some(Body::Supervisor(supervisor)) => Some(supervisor.clone()),
+            _ => None,
+        }
     }
 
     /// The time since the supervisor was made.
@@ -293,25 +309,21 @@ impl Core {
             return Err(Refused::FromOwnStart);
         }
         let (sender, receiver) = oneshot::channel();
-        let refused = {
+        {
             let mut state = self.lock();
             if state.cause.is_some() {
-                Some(Refused::Terminating)
-            } else if state.untaken >= UNTAKEN_MAX {
-                Some(Refused::Flooded { untaken_max: UNTAKEN_MAX })
-            } else {
-                state.next_call += 1;
-                let id = CallId(state.next_call);
-                state.calls.insert(id, sender);
-                state.untaken += 1;
-                state.inbox.push_back(Note::Event(Event::Call(id, call)));
-                None
+                return Err(Refused::Terminating);
             }
-        };
-        if let Some(refused) = refused {
-            return Err(refused);
+            if state.untaken >= UNTAKEN_MAX {
+                return Err(Refused::Flooded { untaken_max: UNTAKEN_MAX });
+            }
+            state.next_call += 1;
+            let id = CallId(state.next_call);
+            state.calls.insert(id, sender);
+            state.untaken += 1;
+            state.inbox.push_back(Note::Event(Event::Call(id, call)));
+            Self::wake(state);
         }
-        self.wake.notify_one();
         // The driver that went without an answer has ended the supervisor.
         receiver.await.map_err(|_| Refused::Terminating)
     }

@@ -82,7 +82,7 @@ impl<M: Clone> Engine<M> {
             self.children_max()
         };
         if let Some(fault) = fault {
-            self.spent.push(make);
+            self.spent.makes.push(make);
             return self.reply(id, Reply::Start(Err(fault)));
         }
         let key = self.children.insert(spec, make, true);
@@ -97,7 +97,7 @@ impl<M: Clone> Engine<M> {
                 self.start_by_call(key, StartWhy::New(id));
             }
             Err(fault) => {
-                self.spent.push(make);
+                self.spent.makes.push(make);
                 self.reply(id, Reply::Start(Err(fault)));
             }
         }
@@ -209,7 +209,7 @@ impl<M: Clone> Engine<M> {
     pub(super) fn refuse(&mut self, id: CallId, call: Call<M>, refused: Refused) {
         let reply = match call {
             Call::Start { make, .. } | Call::StartInstance { make } => {
-                self.spent.push(make);
+                self.spent.makes.push(make);
                 Reply::Start(Err(refused.into()))
             }
             Call::Restart(_) => Reply::Restart(Err(refused.into())),

@@ -52,6 +52,11 @@ impl<M> Child<M> {
     pub(super) fn timer(&self) -> Option<Duration> {
         self.timer
     }
+
+    /// What made it, and its state.
+    pub(super) fn into_parts(self) -> (Option<M>, State) {
+        (self.make, self.state)
+    }
 }
 
 /// How many children there are, and do what.
@@ -141,10 +146,9 @@ impl<M> Children<M> {
         key
     }
 
-    /// Forgets a child, and gives what made it.
-    pub(super) fn remove(&mut self, key: Key) -> Option<M> {
+    /// Forgets a child, and gives it.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Child<M>> {
         self.set_timer(key, None);
-        self.set_state(key, State::Down);
         self.get(key)?;
         let child = self.children.take(key.place)?;
         self.vacant.push(key.place);
@@ -157,17 +161,17 @@ impl<M> Children<M> {
             Some(after) => after.before = child.before,
             None => self.newest = child.before,
         }
+        self.counts.leave(&child.spec, &child.state);
         self.counts.supervisors -= usize::from(child.spec.kind == ChildKind::Supervisor);
         if self.by_id.get(&child.spec.id) == Some(&key.place) {
             self.by_id.remove(&child.spec.id);
         }
-        child.make
+        Some(child)
     }
 
-    /// Forgets all children, and gives what made them.
-    pub(super) fn clear(&mut self) -> Vec<M> {
-        let mut before = std::mem::replace(self, Self { order: self.order, ..Self::new(self.supervisor) });
-        before.children.drain().filter_map(|child| child.make).collect()
+    /// Forgets all children, and gives them.
+    pub(super) fn clear(&mut self) -> Places<Child<M>> {
+        std::mem::replace(self, Self { order: self.order, ..Self::new(self.supervisor) }).children
     }
 
     /// Changes the state of a child, and by which instance it is known; gives the state before.

@@ -108,6 +108,11 @@ impl State {
         }
     }
 
+    /// Whether its instance was asked to stop, and is waited for.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self, Self::Stopping { stage: Stage::Asked, .. })
+    }
+
     /// The state as it is shown.
     pub(super) fn shown(&self, spec: &Spec) -> ChildState {
         match self {

@@ -60,6 +60,12 @@ impl<M: Clone> Engine<M> {
         }
     }
 
+    /// How long an instance that was asked to stop still has; none if nothing bounds it, or it is not being asked.
+    pub(crate) fn stop_left(&self, instance: InstanceId, now: Duration) -> Option<Duration> {
+        let child = self.children.get(self.children.of_instance(instance)?)?;
+        child.timer().filter(|_| child.state().is_asked()).map(|at| at.saturating_sub(now))
+    }
+
     pub(crate) fn settings(&self) -> &super::Settings {
         &self.settings
     }

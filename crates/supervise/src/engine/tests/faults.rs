@@ -60,7 +60,7 @@ impl Machine for Faulty {
         if matches!((self.fault, &event), (Fault::LosesEnds, Event::Exited(..))) && self.every(5) {
             return Vec::new();
         }
-        let mut actions = self.engine.on(event, now);
+        let mut actions = Machine::on(&mut self.engine, event, now);
         match self.fault {
             Fault::SecondInstance => {
                 let second = actions.iter().find_map(|action| match action {

@@ -67,7 +67,9 @@ pub(super) trait Machine {
 
 impl Machine for Engine<&'static str> {
     fn on(&mut self, event: Event<&'static str>, now: Duration) -> Vec<Action<&'static str>> {
-        Self::on(self, event, now)
+        let mut actions = Vec::new();
+        Self::on(self, event, now, &mut actions);
+        actions
     }
 
     fn engine(&self) -> &Engine<&'static str> {
