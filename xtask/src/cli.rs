@@ -11,6 +11,7 @@ pub(crate) enum Command {
     Help(String),
     Ci { steps: Vec<String>, list: bool },
     Test,
+    Codegen { check: bool },
     Tidy { bless: bool },
     Loom { full: bool },
     Shuttle { full: bool, seed: Option<String> },
@@ -61,6 +62,12 @@ const VERBS: &[Verb] = &[
         about: "the house rules that neither rustc nor clippy checks",
         operand: None,
         flags: &[Flag { name: "--bless", value: None, about: "rewrite docs/api from the source" }],
+    },
+    Verb {
+        name: "codegen",
+        about: "writes the messages of landfall-stub anew from their `.proto`, which must say what the table of them says",
+        operand: None,
+        flags: &[Flag { name: "--check", value: None, about: "write nothing, and fail if there is a difference" }],
     },
     Verb {
         name: "leak-check",
@@ -156,6 +163,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     Ok(match verb.name {
         "ci" => Command::Ci { steps: values("--step"), list: has(LIST) },
         "test" => Command::Test,
+        "codegen" => Command::Codegen { check: has("--check") },
         "tidy" => Command::Tidy { bless: has("--bless") },
         "loom" => Command::Loom { full: has(FULL) },
         "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once(SEED, values(SEED))?)? },
@@ -271,6 +279,7 @@ mod tests {
     #[test]
     fn verbs_and_their_flags_are_understood() {
         assert_eq!(parsed("test"), Ok(Command::Test));
+        assert_eq!(parsed("codegen --check"), Ok(Command::Codegen { check: true }));
         assert_eq!(parsed("tidy --bless"), Ok(Command::Tidy { bless: true }));
         assert_eq!(parsed("ci --list"), Ok(Command::Ci { steps: vec![], list: true }));
         assert_eq!(
@@ -300,7 +309,10 @@ mod tests {
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("fix", &["`fix`", "ci, test, tidy, leak-check, loom, shuttle, miri, conformance, interop, bench"]);
+        refused(
+            "fix",
+            &["`fix`", "ci, test, tidy, codegen, leak-check, loom, shuttle, miri, conformance, interop, bench"],
+        );
         refused("bench", &["`bench NAME`"]);
         refused("interop", &["`interop NAME`"]);
         refused("conformance otp --seed 7", &["`conformance`", "`--seed"]);

@@ -1,5 +1,5 @@
-//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `leak-check`, `loom`, `shuttle`, `miri`, `conformance`,
-//! `interop` and `bench`.
+//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `codegen`, `leak-check`, `loom`, `shuttle`, `miri`,
+//! `conformance`, `interop` and `bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -7,6 +7,7 @@ mod cargo;
 mod child;
 mod ci;
 mod cli;
+mod codegen;
 mod conformance;
 mod counts;
 mod examples;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         }
         Command::Ci { steps, list } => ci::run(&steps, list),
         Command::Test => test::run(),
+        Command::Codegen { check } => codegen::run(check),
         Command::Tidy { bless } => tidy::run(bless),
         Command::Loom { full } => models::run(&LOOM, Effort { full, seed: None }),
         Command::Shuttle { full, seed } => models::run(&SHUTTLE, Effort { full, seed: seed.as_deref() }),

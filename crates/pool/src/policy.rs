@@ -17,7 +17,8 @@ const WAITERS_MAX: usize = 1_000_000;
 
 /// How a pool behaves. Checked when the pool is built; [`PolicyError`] names what cannot be.
 ///
-/// Times lie between 1 ms and 365 days unless a field says otherwise.
+/// Times lie between 1 ms and 365 days unless a field says otherwise. Those of idle and claimed connections begin when
+/// the kernel's clock ticked last, up to 10 ms early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
@@ -37,7 +38,7 @@ pub struct Policy {
     /// How long a claim may take from its first poll to the handle, checks and connects included. Default 30 s.
     pub claim_timeout: Duration,
     /// How long a connection waits for the claim that it was granted to, before it passes on to the next: the future of
-    /// a claim may sit unpolled in a loop. Default 100 ms.
+    /// a claim may sit unpolled in a loop. At least this long, and about 10 ms more at most. Default 100 ms.
     pub grant_hold_max: Duration,
     /// How long a claim waits while there is neither a connection nor a backend that answers. From 0 on. Default 1 s.
     pub offline_wait: Duration,

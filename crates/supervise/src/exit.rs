@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::panics::contain;
 use crate::policy::{RestartType, ShutdownPolicy};
 
 /// Why an instance ended: OTP's exit reason.
@@ -48,7 +49,7 @@ impl Exit {
     /// An error, as an exit.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error: Box<dyn Error + Send + Sync> = error.into();
-        if error.is::<Declined>() { Self::Declined } else { Self::Failed(Failure(error.into())) }
+        if error.is::<Declined>() { Self::Declined } else { Self::Failed(Failure(Arc::new(Held(Some(error))))) }
     }
 
     /// Whether it is an end in order: a transient child is not restarted after it.
@@ -100,15 +101,37 @@ impl fmt::Display for Exit {
 }
 
 /// The error of a child, shared by all who hear of it. Equal errors have equal texts.
-#[derive(Clone, Debug)]
-pub struct Failure(Arc<dyn Error + Send + Sync>);
+#[derive(Clone)]
+pub struct Failure(Arc<Held>);
+
+/// The error, whose code is a user's: it is dropped and shown where a panic is contained.
+struct Held(Option<Box<dyn Error + Send + Sync>>);
 
 impl Failure {
     /// The error itself.
     #[must_use]
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.0
+        self.0.0.as_deref().expect("it is taken by its drop alone")
     }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Silently: this may happen under a lock, where nothing is logged.
+        drop(contain(|| drop(self.0.take())));
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = contain(|| format!("{:?}", self.error()));
+        f.debug_tuple("Failure").field(&format_args!("{}", text.unwrap_or_else(panicked))).finish()
+    }
+}
+
+/// Stands for a text that could not be made.
+fn panicked(message: String) -> String {
+    format!("an error whose text panicked: {message}")
 }
 
 impl PartialEq for Failure {
@@ -121,7 +144,8 @@ impl Eq for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let text = || if f.alternate() { format!("{:#}", self.error()) } else { self.error().to_string() };
+        f.write_str(&contain(text).unwrap_or_else(panicked))
     }
 }
 

@@ -1,10 +1,11 @@
 //! What makes the instances of a child.
 
+use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use landfall_lifecycle::{SpawnError, TaskId, TaskSet, Terminate};
 
 use crate::builder::SupervisorBuilder;
@@ -15,7 +16,7 @@ use crate::exit::{Exit, IntoExit};
 /// A started component, or why there is none.
 pub(crate) type Started = Result<Arc<dyn Terminate>, Exit>;
 type ComponentFactory = dyn Fn() -> BoxFuture<'static, Started> + Send + Sync;
-type SupervisorFactory = dyn Fn() -> SupervisorBuilder + Send + Sync;
+type SupervisorFactory = dyn Fn() -> Result<SupervisorBuilder, Exit> + Send + Sync;
 
 /// What makes an instance. Clones are the same factory.
 #[derive(Clone)]
@@ -51,6 +52,36 @@ where
         let name = instance.id.task_name();
         set.spawn_at(place, name, Worker::new(self, instance))
     }
+}
+
+/// What a worker gave, once its own type is of no interest any more.
+pub(crate) struct Given(Option<Exit>);
+
+impl Given {
+    pub(crate) fn by(output: impl IntoExit) -> Self {
+        Self(output.into_exit())
+    }
+}
+
+impl IntoExit for Given {
+    fn into_exit(self) -> Option<Exit> {
+        self.0
+    }
+}
+
+/// What a component's factory gives, as an owner.
+pub(crate) fn starting<T, E>(
+    starting: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> BoxFuture<'static, Started>
+where
+    T: Terminate + 'static,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let started = |result: Result<T, E>| match result {
+        Ok(component) => Ok(Arc::new(component) as Arc<dyn Terminate>),
+        Err(error) => Err(Exit::failed(error)),
+    };
+    starting.map(started).boxed()
 }
 
 /// An instance that is there already, and can be given away once.

@@ -90,7 +90,7 @@ impl Tree {
     }
 
     /// How long it takes at most to stop the children one after the other, those with infinity not counted but for
-    /// what is below them. Instances of a template stop at once, so the longest counts.
+    /// what is below them. Children that are named by instance stop at once, so the longest counts.
     #[must_use]
     pub fn stop_limit(&self) -> Duration {
         let limits = self.children.iter().map(|child| match (child.shutdown, &child.below) {
@@ -98,9 +98,10 @@ impl Tree {
             (ShutdownPolicy::Infinity, Some(below)) => below.stop_limit(),
             (ShutdownPolicy::BrutalKill | ShutdownPolicy::Infinity, _) => Duration::ZERO,
         });
-        match self.strategy {
-            Strategy::SimpleOneForOne => limits.max().unwrap_or_default(),
-            _ => limits.fold(Duration::ZERO, Duration::saturating_add),
+        if self.strategy.is_by_instance() {
+            limits.max().unwrap_or_default()
+        } else {
+            limits.fold(Duration::ZERO, Duration::saturating_add)
         }
     }
 

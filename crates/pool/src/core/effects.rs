@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::slots::SlotId;
 use crate::backend::Backend;
+use crate::change::{Check, PoolEvent, SlotChange, SlotId};
 use crate::claim::ConnectError;
 
 /// What a change asks for. None of it may be done under the lock: all of it is, or leads to, users' code.
@@ -39,19 +39,6 @@ pub(crate) struct Rest<T> {
     /// Connects that are not wanted any more.
     pub(crate) cancel: Vec<SlotId>,
     pub(crate) held: Vec<Held>,
-}
-
-/// Why a connection is with one of the pool's tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Check {
-    /// It has been idle for a while.
-    Keepalive,
-    /// It has been idle for a while, and a claim waits for it.
-    Validate,
-    /// The connector has something to do before the claim that waits gets it.
-    OnClaim,
-    /// The connector has something to do before it is used again.
-    OnRecycle,
 }
 
 /// A handle that has been out for long.
@@ -92,6 +79,13 @@ impl<T> Effects<T> {
     pub(super) fn forget_error(&mut self, error: Option<ConnectError>) {
         if let Some(error) = error {
             self.rest().errors.push(error);
+        }
+    }
+
+    /// Drops an event that nobody can read any more.
+    pub(super) fn forget_event(&mut self, event: Option<PoolEvent>) {
+        if let Some(PoolEvent::Slot { change: SlotChange::ConnectFailed(error), .. }) = event {
+            self.forget_error(Some(error));
         }
     }
 

@@ -1,5 +1,6 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
+mod clock;
 mod jobs;
 mod maintenance;
 mod owner;
@@ -8,33 +9,44 @@ mod perform;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
 use landfall_lifecycle::{Ending, TaskName, TaskSet};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::sync::Notify as NotifyOne;
 use tokio_util::sync::CancellationToken;
 
+use self::clock::Clock;
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{At, Begun, Core, Failure, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{At, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::events::Journal;
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
-use crate::panics::contain;
+use crate::panics::{contain, dispose, log};
 use crate::policy::{Policy, PolicyError};
+use crate::sync::Mutex;
 
 /// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
 pub(crate) struct Live<C> {
     pub(crate) connection: C,
     pub(crate) backend: Arc<Backend>,
     /// The core refers to it weakly.
-    pub(crate) _interrupt: Option<Arc<dyn Interrupt>>,
+    pub(crate) interrupt: Option<Arc<dyn Interrupt>>,
+}
+
+impl<C> Live<C> {
+    /// Drops what is the user's, each by itself: two destructors that panic at once would end the process.
+    pub(super) fn dispose(self) {
+        let Self { connection, interrupt, .. } = self;
+        dispose(connection);
+        dispose(interrupt);
+    }
 }
 
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
@@ -43,7 +55,7 @@ type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
 pub(crate) struct Lease<K: Connector> {
     pub(crate) id: SlotId,
     pub(crate) connection: Box<Live<K::Connection>>,
-    pub(crate) since: At,
+    pub(crate) hold: Hold,
     pub(crate) place: &'static Location<'static>,
 }
 
@@ -69,33 +81,35 @@ pub(crate) struct Shared<K: Connector> {
     connector: K,
     pub(crate) claim_timeout: Duration,
     core: Mutex<Inner<K>>,
-    epoch: Instant,
+    clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
     stop: CancellationToken,
     /// The connects under way, to be given up one by one.
     connects: Mutex<HashMap<u32, CancellationToken>>,
     /// Something is due earlier than the maintenance task thinks.
-    earlier: Notify,
-    /// Something changed that is no claim's business.
-    news: Notify,
+    earlier: NotifyOne,
+    /// What changes that is no claim's business.
+    journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
 }
 
 impl<K: Connector> Shared<K> {
     pub(crate) fn new(name: TaskName, connector: K, policy: Policy, tasks: TaskSet, runtime: Runtime) -> Self {
+        let claim_timeout = policy.claim_timeout;
+        let core = Core::new(policy, Random::from_process());
         Self {
             name,
             connector,
-            claim_timeout: policy.claim_timeout,
-            core: Mutex::new(Core::new(policy, Random::from_process())),
-            epoch: Instant::now(),
+            claim_timeout,
+            journal: Arc::clone(core.journal()),
+            core: Mutex::new(core),
+            clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
             connects: Mutex::default(),
-            earlier: Notify::new(),
-            news: Notify::new(),
+            earlier: NotifyOne::new(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
         }
@@ -105,39 +119,64 @@ impl<K: Connector> Shared<K> {
         self.name.as_str()
     }
 
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
     pub(crate) fn ending(&self) -> &Ending {
         &self.ending
     }
 
     /// The pool's own time.
     pub(crate) fn now(&self) -> At {
-        At::after_start(self.epoch.elapsed())
+        self.clock.now()
+    }
+
+    /// What that was a few milliseconds ago at most.
+    pub(crate) fn recent(&self) -> At {
+        self.clock.recent()
     }
 
     /// Only this crate's code runs under it, and it panics nowhere: what a poisoned lock guards is sound.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner<K>> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        self.core.lock()
     }
 
     /// Asks the connector whether a connection that was claimed is fit, and makes a handle of it if it is.
+    #[inline]
     pub(crate) fn make_ready(self: &Arc<Self>, mut lease: Lease<K>) -> Ready<K> {
         match self.fitness(&mut lease.connection.connection, Moment::Claim) {
             Fitness::Fit => Ready::Handle(self.hand_out(lease)),
             Fitness::Prepare => Ready::Prepare(lease),
             Fitness::Broken => {
-                self.give_back(lease.id, lease.connection, Returned::Unfit, lease.place);
+                self.give_back(lease, Returned::Unfit);
                 Ready::Broken
             }
         }
     }
 
+    /// What a claim has of a connection that it was given at `now`, which may be a few milliseconds old.
+    #[inline]
+    pub(crate) fn lease(
+        &self,
+        grip: Grip,
+        connection: Box<Live<K::Connection>>,
+        now: At,
+        place: &'static Location<'static>,
+    ) -> Lease<K> {
+        let since = if grip.is_timed { self.now() } else { now };
+        Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, place }
+    }
+
+    #[inline]
     pub(crate) fn hand_out(self: &Arc<Self>, lease: Lease<K>) -> Handle<K> {
         Handle::new(Arc::clone(self), lease)
     }
 
+    #[inline]
     pub(crate) fn fitness(&self, connection: &mut K::Connection, at: Moment) -> Fitness {
         contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|| {
-            tracing::warn!(pool.name = self.name(), "connector panicked");
+            log(|| tracing::warn!(pool.name = self.name(), "connector panicked"));
             Fitness::Broken
         })
     }
@@ -154,6 +193,7 @@ impl<K: Connector> Shared<K> {
     }
 
     /// Takes an idle connection, validated or not.
+    #[inline]
     pub(crate) fn take(
         &self,
         now: At,
@@ -172,6 +212,8 @@ impl<K: Connector> Shared<K> {
         let now = self.now();
         let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
         self.perform(effects);
+        // The pool has it again: the end may have been waiting for that.
+        self.finish_if_over();
         id
     }
 
@@ -179,6 +221,7 @@ impl<K: Connector> Shared<K> {
     pub(crate) fn prepare_for_nobody(self: &Arc<Self>, lease: Lease<K>) {
         let effects = self.lock().prepare_for_nobody(lease.id, lease.connection);
         self.perform(effects);
+        self.finish_if_over();
     }
 
     pub(crate) fn poll_waiter(self: &Arc<Self>, id: WaiterId, waker: &Waker) -> Polled<Box<Live<K::Connection>>> {
@@ -200,17 +243,19 @@ impl<K: Connector> Shared<K> {
         self.perform(effects);
     }
 
-    pub(crate) fn give_back(
-        self: &Arc<Self>,
-        id: SlotId,
-        connection: Box<Live<K::Connection>>,
-        how: Returned,
-        place: &'static Location<'static>,
-    ) {
-        let now = self.now();
+    pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
+        let Lease { id, connection, hold, place } = lease;
+        let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
         let (held, effects, is_closed) = {
             let mut core = self.lock();
-            let (held, effects) = core.give_back(id, connection, how, now);
+            let connection = match how {
+                Returned::Fit => match core.park(id, connection, hold, now) {
+                    Ok(()) => return,
+                    Err(connection) => connection,
+                },
+                _ => connection,
+            };
+            let (held, effects) = core.give_back(id, connection, how, hold, now);
             (held, effects, core.is_closed())
         };
         self.perform(effects);
@@ -219,22 +264,24 @@ impl<K: Connector> Shared<K> {
         }
     }
 
-    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, place: &'static Location<'static>) {
+    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold, place: &'static Location<'static>) {
         let now = self.now();
-        let (held, effects) = self.lock().take_out(id, now);
+        let (held, effects) = self.lock().take_out(id, hold, now);
         self.perform(effects);
         self.after_return(held, place);
     }
 
     fn after_return(self: &Arc<Self>, held: Option<Duration>, place: &'static Location<'static>) {
         if let Some(held) = held {
-            tracing::info!(
-                pool.name = self.name(),
-                loc.file = place.file(),
-                loc.line = place.line(),
-                ?held,
-                "long-held connection came back"
-            );
+            log(|| {
+                tracing::info!(
+                    pool.name = self.name(),
+                    loc.file = place.file(),
+                    loc.line = place.line(),
+                    elapsed = ?held,
+                    "long-held connection came back"
+                );
+            });
         }
         self.finish_if_over();
     }
@@ -264,7 +311,7 @@ impl<K: Connector> Shared<K> {
         let _warming = Warming(self);
         self.perform(effects);
         loop {
-            let news = self.news.notified();
+            let news = self.journal.news.notified();
             let now = self.now();
             let (is_closed, is_warm, is_offline, (backends, last)) = {
                 let core = self.lock();

@@ -9,7 +9,7 @@ use super::{Live, Shared};
 use crate::backend::Backend;
 use crate::connector::Connector;
 use crate::core::{Check, Effects, Rest, SlotId};
-use crate::panics::{contain, dispose, wake};
+use crate::panics::{contain, dispose, log, wake};
 
 impl<K: Connector> Shared<K> {
     /// Does what a change asks for: nearly always nothing.
@@ -30,8 +30,8 @@ impl<K: Connector> Shared<K> {
         if is_earlier {
             self.earlier.notify_one();
         }
-        if is_news && contain(|| self.news.notify_waiters()).is_none() {
-            tracing::error!(pool.name = self.name(), "waker panicked");
+        if is_news {
+            self.journal.news.notify_all();
         }
         if let Some(rest) = rest {
             self.perform_rest(*rest);
@@ -41,7 +41,9 @@ impl<K: Connector> Shared<K> {
     fn perform_rest(self: &Arc<Self>, rest: Rest<Box<Live<K::Connection>>>) {
         let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held } = rest;
         wakers.into_iter().for_each(wake);
-        dispose((forget, errors));
+        // One by one: a panic while another one unwinds would end the process.
+        forget.into_iter().for_each(dispose);
+        errors.into_iter().for_each(dispose);
         for slot in cancel {
             self.cancel_connect(slot);
         }
@@ -56,8 +58,11 @@ impl<K: Connector> Shared<K> {
         }
         for held in held {
             let place = held.place;
-            tracing::warn!(pool.name = self.name(), slot.id = held.slot.index, backend.addr = %held.backend.address,
-                loc.file = place.file(), loc.line = place.line(), elapsed = ?held.age, "connection held for long");
+            log(|| {
+                tracing::warn!(pool.name = self.name(), slot.id = held.slot.index,
+                    backend.addr = %held.backend.address, loc.file = place.file(), loc.line = place.line(),
+                    elapsed = ?held.age, "connection held for long");
+            });
         }
     }
 

@@ -20,7 +20,7 @@ use crate::events::TreeEventKind;
 #[cfg(landfall_faults)]
 use crate::faults::{self, Fault};
 use crate::make::Make;
-use crate::panics::{contain, into_message};
+use crate::panics::{contain, drop_each, into_message};
 use crate::report::EndCause;
 
 /// Ends of what is no task of the supervisor's own.
@@ -90,7 +90,7 @@ impl Core {
                         alarm.is_set = false;
                         is_alarm_set = true;
                     }
-                    if self.sleep(drive, cx).is_pending() {
+                    if self.poll_sleep(drive, cx).is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -101,7 +101,7 @@ impl Core {
     }
 
     /// Waits until there is something to look at.
-    fn sleep(&self, drive: &mut Drive, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_sleep(&self, drive: &mut Drive, cx: &mut Context<'_>) -> Poll<()> {
         if !drive.joins.is_empty()
             && let Poll::Ready(Some((instance, left))) = drive.joins.poll_next_unpin(cx)
         {
@@ -155,7 +155,7 @@ impl Core {
     /// All has ended: says so to whoever waits.
     async fn conclude(self: &Arc<Self>, cause: EndCause) {
         // The tasks have told that they are through; now they are gone.
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = self.at_once();
         #[cfg(landfall_faults)]
         let joins = !faults::is_armed(Fault::SkipJoin);
         #[cfg(not(landfall_faults))]
@@ -163,12 +163,15 @@ impl Core {
         if joins && let Err(error) = self.workers.terminate(&now).await {
             tracing::error!(supervisor = self.name, %error, "the driver is no task of its workers' set");
         }
-        let (calls, inbox) = {
+        let left = {
             let mut state = self.lock();
             state.cause = Some(cause.clone());
-            (std::mem::take(&mut state.calls), std::mem::take(&mut state.inbox))
+            let calls = std::mem::take(&mut state.calls);
+            (calls, std::mem::take(&mut state.inbox), std::mem::take(&mut state.watchers))
         };
-        drop((calls, inbox));
+        let (calls, inbox, watchers) = left;
+        drop((calls, watchers));
+        drop_each(&self.name, inbox);
         tracing::debug!(supervisor = self.name, %cause, "supervisor ended");
         self.hub.tell(&self.path, TreeEventKind::Ended(cause.clone()));
         self.started.send_if_modified(|started| started.is_none() && started.replace(Err(cause.clone())).is_none());
@@ -187,8 +190,10 @@ impl Core {
     /// Ends everything without the engine.
     async fn collapse(self: &Arc<Self>, message: String) {
         let spent = self.lock().engine.fall();
+        let (spent, actions) = spent;
+        drop(actions);
         self.dispose(spent);
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = self.at_once();
         self.abort_all();
         if let Err(error) = self.workers.terminate(&now).await {
             tracing::error!(supervisor = self.name, %error, "the driver is no task of its workers' set");
@@ -218,7 +223,7 @@ impl Core {
 
     /// Aborts everything, now, without waiting.
     pub(super) fn abort_all(&self) {
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = self.at_once();
         self.workers.begin_terminate(&now);
         let owners = self.lock().owners();
         for owner in owners {

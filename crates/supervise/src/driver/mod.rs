@@ -14,15 +14,18 @@ mod perform;
 mod take_in;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
+use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use landfall_lifecycle::{Clock, Ending, Report, Shutdown, SpawnError, TaskSet, Terminate};
+use futures_util::future::{BoxFuture, FutureExt};
+use landfall_lifecycle::{Clock, Ending, Reason, Report, Shutdown, SpawnError, TaskSet, Terminate};
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::instance::Worker;
@@ -35,6 +38,7 @@ use crate::engine::{Call, CallId, Engine, Event, Reply, Up};
 use crate::events::{Events, Hub};
 use crate::exit::Exit;
 use crate::make::Make;
+use crate::partitions::Routing;
 use crate::places::Places;
 use crate::policy::Strategy;
 use crate::report::EndCause;
@@ -67,6 +71,8 @@ pub(crate) struct Core {
     strategy: Strategy,
     /// What makes instances from arguments, if there is a template.
     factory: Option<Arc<dyn Any + Send + Sync>>,
+    /// How keys are routed, if the children are partitions.
+    routing: Option<Arc<Routing>>,
     /// The names from the root of the tree down.
     path: Arc<[String]>,
     above: Option<Above>,
@@ -95,6 +101,8 @@ struct State {
     calls: HashMap<CallId, oneshot::Sender<Answer>>,
     next_call: u64,
     live: Places<Live>,
+    /// Who waits until an instance has gone.
+    watchers: HashMap<InstanceId, Vec<oneshot::Sender<Exit>>>,
     /// How the tree terminates, if somebody terminates it.
     how: Option<Shutdown>,
     /// What components and supervisors reported that ended with this supervisor.
@@ -169,12 +177,14 @@ where
         calls: HashMap::new(),
         next_call: 0,
         live: Places::new(),
+        watchers: HashMap::new(),
         how: None,
         reports: Vec::new(),
         cause: None,
     };
     let core = Arc::new(Core {
         factory: builder.factory,
+        routing: builder.routing,
         strategy: builder.settings.strategy,
         path,
         above,
@@ -247,6 +257,10 @@ impl Core {
         self.factory.as_deref()
     }
 
+    pub(crate) fn routing(&self) -> Option<&Arc<Routing>> {
+        self.routing.as_ref()
+    }
+
     pub(crate) fn strategy(&self) -> Strategy {
         self.strategy
     }
@@ -267,6 +281,11 @@ impl Core {
     /// Looks at the engine as it stands.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Engine<Make>) -> T) -> T {
         look(&self.lock().engine)
+    }
+
+    /// A termination without any time, on the supervisor's clock.
+    pub(crate) fn at_once(&self) -> Shutdown {
+        Shutdown::within_on(self.clock.clone(), Duration::ZERO, Duration::ZERO).because(Reason::ParentTerminating)
     }
 
     pub(crate) fn cause(&self) -> Option<EndCause> {
@@ -301,6 +320,14 @@ impl Core {
         let mut started = self.started.subscribe();
         let result = started.wait_for(Option::is_some).await.map(|result| result.clone());
         result.ok().flatten().unwrap_or(Err(EndCause::Terminated))
+    }
+
+    /// Sleeps on the supervisor's clock; for ever with no limit, or with one beyond all time.
+    pub(crate) fn sleep(&self, limit: Option<Duration>) -> BoxFuture<'static, ()> {
+        match limit.and_then(|limit| self.timer.clock_now().checked_add(limit)) {
+            Some(at) => self.timer.sleep_until(at).boxed(),
+            None => pending().boxed(),
+        }
     }
 
     /// Makes a call, and waits for its answer.

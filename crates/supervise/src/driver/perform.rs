@@ -18,7 +18,7 @@ use crate::engine::{Action, CallId, Event, Reply, Up};
 use crate::events::TreeEventKind;
 use crate::exit::Exit;
 use crate::make::Make;
-use crate::panics::contain;
+use crate::panics::{contain, drop_each};
 use crate::report::{EndCause, Offender, ReportContext, ReportReason, SupervisorReport};
 use crate::spec::Spec;
 
@@ -84,6 +84,8 @@ impl Core {
                 Action::Ended(ended) => cause = Some(ended),
             }
         }
+        // What a start gave and nobody takes.
+        drop_each(&self.name, info);
         cause
     }
 
@@ -124,10 +126,10 @@ impl Core {
         self: &Arc<Self>,
         instance: InstanceId,
         spec: &Spec,
-        factory: &(dyn Fn() -> SupervisorBuilder + Send + Sync),
+        factory: &(dyn Fn() -> Result<SupervisorBuilder, Exit> + Send + Sync),
         joins: &mut Joins,
     ) -> Result<Body, Exit> {
-        let builder = contain(factory).map_err(|message| Exit::Panicked(message.into()))?;
+        let builder = contain(factory).map_err(|message| Exit::Panicked(message.into()))??;
         let path = self.path.iter().cloned().chain([spec.id.to_string()]).collect();
         let (hub, timer, clock) = (Arc::clone(&self.hub), self.timer.clone(), self.clock.clone());
         let above = Above { core: Arc::downgrade(self), instance, path, hub, timer, clock };
@@ -193,7 +195,7 @@ impl Core {
         let Some(told) = told else { return };
         let how = self.lock().how.clone();
         let how = match (told, how) {
-            (Told::Abort, _) => Shutdown::within_on(self.clock.clone(), Duration::ZERO, Duration::ZERO),
+            (Told::Abort, _) => self.at_once(),
             (Told::Stop(Some(limit)), Some(how)) => how.capped(limit),
             (Told::Stop(None), Some(how)) => how,
             (Told::Stop(limit), None) => {

@@ -8,11 +8,12 @@ use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
 use super::drive::{Drive, Joins};
 use super::instance::ended;
 use super::live::{Body, Live};
+use super::watched::Watched;
 use super::{Core, Info, Left, Note};
 use crate::child_id::InstanceId;
-use crate::engine::{Action, Budget, Event, Spent};
+use crate::engine::{Budget, Event, Spent};
 use crate::make::Make;
-use crate::panics::contain;
+use crate::panics::{contain, drop_each};
 use crate::report::EndCause;
 
 /// What became of one look at the inbox.
@@ -81,32 +82,24 @@ impl Core {
         if self.hub.is_heard() {
             state.engine.watch();
         }
+        let watched = state.take_watched(&told.event);
         state.engine.on(told.event, now, &mut drive.actions);
         let spent = state.engine.take_spent();
         drop(state);
+        watched.into_iter().for_each(Watched::tell);
         let cause = self.perform(drive, told.info);
         drop(told.gone);
         // Last, so that nothing else drops what is in there.
         if !spent.is_empty() {
-            self.dispose((spent, Vec::new()));
+            self.dispose(spent);
         }
         cause.map_or(Turn::Done, Turn::Ended)
     }
 
     /// Drops what is a user's.
-    pub(super) fn dispose(&self, spent: (Spent<Make>, Vec<Action<Make>>)) {
-        let (Spent { makes, exits }, actions) = spent;
-        drop(actions);
-        for exit in exits {
-            if let Err(error) = contain(|| drop(exit)) {
-                tracing::error!(supervisor = self.name, error, "the destructor of a child's error panicked");
-            }
-        }
-        for make in makes {
-            if let Err(error) = contain(|| drop(make)) {
-                tracing::error!(supervisor = self.name, error, "the destructor of a factory panicked");
-            }
-        }
+    pub(super) fn dispose(&self, spent: Spent<Make>) {
+        drop_each(&self.name, spent.exits);
+        drop_each(&self.name, spent.makes);
     }
 
     /// A component is up; it may have been told to end before it was there.
@@ -174,9 +167,7 @@ impl Core {
             state.reports.extend(report);
         }
         drop(state);
-        if let Err(error) = contain(|| drop(live)) {
-            tracing::error!(supervisor = self.name, error, "the destructor of a component panicked");
-        }
+        drop_each(&self.name, live);
         Event::Exited(instance, exit)
     }
 

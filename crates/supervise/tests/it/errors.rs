@@ -50,64 +50,70 @@ macro_rules! is_error {
 is_error!(Asks Bomb);
 
 /// Nobody hears of the error of a start that is cancelled, so it is dropped as soon as it comes.
-#[tokio::test(start_paused = true)]
-async fn the_error_of_a_cancelled_start_is_dropped_with_no_lock_held() {
-    let (tree, diary) = (builder("app").start().await.unwrap(), Diary::default());
-    let inner = diary.clone();
-    let spec = ChildSpec::worker("a", move |cx| {
-        let diary = inner.clone();
-        async move {
-            let error = Asks(cx.supervisor(), diary.clone());
-            diary.write("start");
-            cx.token().cancelled().await;
-            Err::<(), _>(error)
-        }
+#[test]
+fn the_error_of_a_cancelled_start_is_dropped_with_no_lock_held() {
+    guarded(async {
+        let (tree, diary) = (builder("app").start().await.unwrap(), Diary::default());
+        let inner = diary.clone();
+        let spec = ChildSpec::worker("a", move |cx| {
+            let diary = inner.clone();
+            async move {
+                let error = Asks(cx.supervisor(), diary.clone());
+                diary.write("start");
+                cx.token().cancelled().await;
+                Err::<(), _>(error)
+            }
+        });
+        let starting = tree.start_child(spec.signals_ready(secs(60)));
+        let cancelling = async {
+            diary.has("start", 1).await;
+            tree.terminate_child("a").await
+        };
+        let (started, cancelled) = tokio::join!(starting, cancelling);
+        assert!(started.is_err());
+        cancelled.unwrap();
+        diary.has("dropped", 1).await;
+        end(&tree).await;
     });
-    let starting = tree.start_child(spec.signals_ready(secs(60)));
-    let cancelling = async {
-        diary.has("start", 1).await;
-        tree.terminate_child("a").await
-    };
-    let (started, cancelled) = tokio::join!(starting, cancelling);
-    assert!(started.is_err());
-    cancelled.unwrap();
-    diary.has("dropped", 1).await;
-    end(&tree).await;
 }
 
 /// Instances of a template that end alike are counted, and all errors but the first are dropped.
-#[tokio::test(start_paused = true)]
-async fn errors_that_are_only_counted_are_dropped_with_no_lock_held() {
-    let diary = Diary::default();
-    let inner = diary.clone();
-    let template = Template::worker("a", move |cx, (): ()| {
-        let diary = inner.clone();
-        async move {
-            cx.token().cancelled().await;
-            Err::<(), _>(Asks(cx.supervisor(), diary))
+#[test]
+fn errors_that_are_only_counted_are_dropped_with_no_lock_held() {
+    guarded(async {
+        let diary = Diary::default();
+        let inner = diary.clone();
+        let template = Template::worker("a", move |cx, (): ()| {
+            let diary = inner.clone();
+            async move {
+                cx.token().cancelled().await;
+                Err::<(), _>(Asks(cx.supervisor(), diary))
+            }
+        });
+        let tree = builder("app").template(template).start().await.unwrap();
+        for _ in 0..3 {
+            tree.start_child(()).await.unwrap();
         }
+        assert!(tree.terminate(&within(5, 6)).await.unwrap().is_clean());
+        assert_eq!(diary.read(), ["dropped"; 3]);
     });
-    let tree = builder("app").template(template).start().await.unwrap();
-    for _ in 0..3 {
-        tree.start_child(()).await.unwrap();
-    }
-    assert!(tree.terminate(&within(5, 6)).await.unwrap().is_clean());
-    assert_eq!(diary.read(), ["dropped"; 3]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_error_whose_destructor_panics_ends_nobody_else() {
-    let diary = Diary::default();
-    let inner = diary.clone();
-    let bomb = ChildSpec::worker("bomb", move |_cx| {
-        let diary = inner.clone();
-        async { Err::<(), _>(Bomb(diary)) }
+#[test]
+fn an_error_whose_destructor_panics_ends_nobody_else() {
+    guarded(async {
+        let diary = Diary::default();
+        let inner = diary.clone();
+        let bomb = ChildSpec::worker("bomb", move |_cx| {
+            let diary = inner.clone();
+            async { Err::<(), _>(Bomb(diary)) }
+        });
+        let tree = builder("app").child(diary.worker("a")).start().await.unwrap();
+        tree.start_child(bomb.restart(RestartType::Temporary)).await.unwrap();
+        diary.has("dropped", 1).await;
+        assert_eq!(tree.count_children().active, 1);
+        end(&tree).await;
+        assert_eq!(diary.read(), ["start a", "dropped", "stop a", "gone a"]);
+        assert_eq!(tree.end_cause(), Some(EndCause::Terminated));
     });
-    let tree = builder("app").child(diary.worker("a")).start().await.unwrap();
-    tree.start_child(bomb.restart(RestartType::Temporary)).await.unwrap();
-    diary.has("dropped", 1).await;
-    assert_eq!(tree.count_children().active, 1);
-    end(&tree).await;
-    assert_eq!(diary.read(), ["start a", "dropped", "stop a", "gone a"]);
-    assert_eq!(tree.end_cause(), Some(EndCause::Terminated));
 }

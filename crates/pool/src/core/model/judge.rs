@@ -74,7 +74,8 @@ impl Model {
                 self.absorb(effects);
             } else if let Some((slot, conn)) = self.held.pop() {
                 self.moves(conn, Place::Core);
-                let (_, effects) = self.core.give_back(slot, conn, Returned::Fit, self.now);
+                let hold = self.hold_of();
+                let (_, effects) = self.core.give_back(slot, conn, Returned::Fit, hold, self.now);
                 self.absorb(effects);
             } else if let Some((slot, conn)) = self.checking.pop() {
                 self.moves(conn, Place::Core);
@@ -91,6 +92,7 @@ impl Model {
                 break;
             }
             if tamper == Tamper::Nothing {
+                self.listener.follow(&self.core, tamper);
                 self.judge();
             }
         }

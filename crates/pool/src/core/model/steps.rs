@@ -17,9 +17,9 @@ impl Model {
         let (had_idle, in_line) = (self.core.counts.of(Kind::Idle), self.core.queue.queued());
         let (begun, effects) = self.core.take_or_wait(self.now, waiter, false);
         match begun {
-            Begun::Hit(slot, conn) => {
+            Begun::Hit(grip, conn) => {
                 assert!(had_idle > 0 && in_line == 0, "{in_line} were overtaken");
-                self.hold(slot, conn);
+                self.hold(grip.id, conn);
             }
             Begun::Waits(id) => self.line.push_back(id),
             Begun::Full { waiting } => assert!(waiting >= self.core.policy().waiters_max),
@@ -29,8 +29,8 @@ impl Model {
     }
 
     pub(super) fn try_claim(&mut self) {
-        match self.core.take(self.now, Location::caller(), false, &mut false) {
-            Taken::Hit(slot, conn) => self.hold(slot, conn),
+        match self.core.take(self.recent(), Location::caller(), false, &mut false) {
+            Taken::Hit(grip, conn) => self.hold(grip.id, conn),
             Taken::Miss => {}
             Taken::Closed => assert!(self.is_closed),
         }
@@ -40,7 +40,8 @@ impl Model {
         let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.held) else { return };
         if self.random.below(10) == 0 {
             self.conns.remove(&conn);
-            let (_, effects) = self.core.take_out(slot, self.now);
+            let hold = self.hold_of();
+            let (_, effects) = self.core.take_out(slot, hold, self.now);
             return self.absorb(effects);
         }
         let how =
@@ -50,7 +51,13 @@ impl Model {
         if how == Returned::Broken {
             self.spoilt.insert(conn);
         }
-        let (_, effects) = self.core.give_back(slot, conn, told, self.now);
+        let (hold, recent) = (self.hold_of(), self.recent());
+        let now = if hold.is_timed || told != Returned::Fit { self.now } else { recent };
+        if told == Returned::Fit && self.core.park(slot, conn, hold, now).is_ok() {
+            assert!(self.line.is_empty(), "it is idle beside claims in line");
+            return;
+        }
+        let (_, effects) = self.core.give_back(slot, conn, told, hold, now);
         self.absorb(effects);
     }
 
@@ -58,7 +65,7 @@ impl Model {
         let Some(id) = Self::pick(&mut self.random, &mut self.aside) else { return };
         let (polled, effects) = self.core.poll_waiter(id, Some(Waker::noop().clone()), || self.now);
         match polled {
-            Polled::Hit { id, connection, .. } => self.hold(id, connection),
+            Polled::Hit { grip, connection, .. } => self.hold(grip.id, connection),
             Polled::Waits => self.aside.push(id),
             Polled::Failed(Failure::Closed) => assert!(self.is_closed),
             Polled::Failed(Failure::TimedOut(_) | Failure::Offline) => {}
