@@ -286,6 +286,8 @@ impl<T> Core<T> {
     }
 
     fn retire(&mut self, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
+        // All idle ones in one pass: to look for each in its list would take a large pool tens of milliseconds.
+        self.backends.keep_idle(|index| !which(&self.slots[index as usize]));
         for index in 0..self.slots.len() as u32 {
             let slot = &mut self.slots[index as usize];
             if slot.state.kind() == Kind::Vacant || !which(slot) {
@@ -293,7 +295,12 @@ impl<T> Core<T> {
             }
             slot.is_retired = true;
             match &mut slot.state {
-                SlotState::Idle { .. } => self.close_idle(index, CloseReason::Evicted, now, effects),
+                SlotState::Idle { .. } => {
+                    if let SlotState::Idle { connection } = self.enter(index, SlotState::Closing) {
+                        self.tell_closing(index, CloseReason::Evicted, now, effects);
+                        effects.close(self.id_of(index), connection);
+                    }
+                }
                 SlotState::Connecting { is_cancelled, .. } if !*is_cancelled => {
                     *is_cancelled = true;
                     effects.cancel(self.id_of(index));
