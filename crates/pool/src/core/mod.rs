@@ -33,7 +33,7 @@ use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
-use self::slots::{Counts, Kind, Slot, SlotState};
+use self::slots::{Counts, Interrupts, Kind, Slot, SlotState};
 pub(crate) use self::tally::Tally;
 use self::timers::Timers;
 use crate::backend::Backend;
@@ -55,6 +55,7 @@ pub(crate) struct Core<T> {
     warming: usize,
     slots: Vec<Slot<T>>,
     vacant: Vec<u32>,
+    interrupts: Interrupts,
     backends: Backends,
     queue: Queue,
     counts: Counts,
@@ -74,6 +75,7 @@ impl<T> Core<T> {
             warming: 0,
             slots: Vec::new(),
             vacant: Vec::new(),
+            interrupts: Interrupts::default(),
             backends: Backends::default(),
             queue: Queue::new(),
             counts: Counts::default(),
@@ -130,6 +132,7 @@ impl<T> Core<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.vacant.push(index);
+        self.interrupts.put(index, None);
         effects.forget_error(self.backends.forget_if_unused(backend));
     }
 
