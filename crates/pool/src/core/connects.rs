@@ -12,6 +12,9 @@ use crate::claim::ConnectError;
 use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
+/// For how many slots room is made at least.
+const SLOTS_ROOM_MIN: usize = 16;
+
 impl<T> Core<T> {
     /// Opens what is needed, as far as the caps and the backends allow.
     ///
@@ -182,14 +185,14 @@ impl<T> Core<T> {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
             (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
-            (slot.claims, slot.interrupt) = (0, None);
+            slot.claims = 0;
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
         if self.slots.len() == self.slots.capacity() {
-            // No more room than there may be slots: they are what an idle connection costs.
+            // By an eighth, and no more room than there may be slots: they are what an idle connection costs.
             let missing = self.policy.slots_max.saturating_sub(self.slots.len());
-            self.slots.reserve_exact(self.slots.len().clamp(1, missing.max(1)));
+            self.slots.reserve_exact(SLOTS_ROOM_MIN.max(self.slots.len() / 8).min(missing.max(1)));
         }
         self.slots.push(Slot {
             generation: 0,
@@ -202,7 +205,6 @@ impl<T> Core<T> {
             used: At::default(),
             sound: At::default(),
             claims: 0,
-            interrupt: None,
         });
         index
     }
@@ -228,7 +230,7 @@ impl<T> Core<T> {
         let slot = &mut self.slots[id.index as usize];
         let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
-        slot.interrupt = interrupt;
+        self.interrupts.put(id.index, interrupt);
         self.backends.probes -= u32::from(is_probe);
         let entry = self.backends.get_mut(backend);
         let was_failing = entry.is_failing();
