@@ -27,6 +27,7 @@ pub mod http;
 pub mod journal;
 pub mod load;
 pub mod loads;
+pub mod nri;
 pub mod observed;
 pub mod otp;
 pub mod postgres;

@@ -28,6 +28,7 @@ impl<T> Core<T> {
             self.begin_connect(backend, false, now, effects);
         }
         self.probe(now, effects);
+        self.renew_unanswered(now, effects);
         self.note_offline(now, effects);
     }
 
@@ -88,8 +89,13 @@ impl<T> Core<T> {
 
     /// Tries backends that do not answer, at their pace, with room that nobody else has a use for.
     fn probe(&mut self, now: At, effects: &mut Effects<T>) {
+        self.backends.has_failing = false;
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
+            if !self.backends.get(index).is_failing() {
+                continue;
+            }
+            self.backends.has_failing = true;
             let due = self.probe_due(index);
             let has_room = self.counts.used() < self.policy.slots_max
                 && self.backends.get(index).counts.used() < self.policy.slots_per_backend();
@@ -202,6 +208,7 @@ impl<T> Core<T> {
             life - self.random.part_of(life.mul_f64(f64::from(self.policy.lifetime_jitter_percent) / 100.0))
         });
         let slot = &mut self.slots[id.index as usize];
+        let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
         slot.interrupt = interrupt;
         self.backends.probes -= u32::from(is_probe);
@@ -220,6 +227,9 @@ impl<T> Core<T> {
         }
         self.timers.note_slot(now, now.plus_if(life), &self.policy, &mut effects.is_earlier);
         self.settle(id.index, connection, now, &mut effects);
+        if has_recovered || self.backends.get(backend).was_silent {
+            self.give_up_unanswered(backend, began, &mut effects);
+        }
         self.plan(now, &mut effects);
         effects.is_news = true;
         effects
@@ -228,7 +238,11 @@ impl<T> Core<T> {
     /// A connect has failed, or taken too long.
     pub(crate) fn connect_failed(&mut self, id: SlotId, failure: ConnectError, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        if self.live_slot(id).is_some_and(|slot| slot.state.kind() == Kind::Connecting) {
+        if let Some(slot) = self.live_slot(id).filter(|slot| slot.state.kind() == Kind::Connecting) {
+            let (backend, began) = (slot.backend, slot.opened);
+            if matches!(failure, ConnectError::Failed { .. }) && self.backends.get(backend).was_silent {
+                self.give_up_unanswered(backend, began, &mut effects);
+            }
             self.connect_over(id.index, now, Some(failure), &mut effects);
         }
         effects.is_news = true;

@@ -41,6 +41,7 @@ impl Default for Timers {
 }
 
 impl Timers {
+    #[inline]
     pub(super) fn note_waiter(&mut self, at: At, is_earlier: &mut bool) {
         self.waiters = self.waiters.min(at);
         self.expect(at, is_earlier);
@@ -109,13 +110,13 @@ impl<T> Core<T> {
             let at = match wait {
                 Wait::Queued => deadline.min(offline_at),
                 Wait::Checking | Wait::Late => deadline,
-                Wait::Granted { since, .. } => self.grant_ends(since),
+                Wait::Granted(granted) => self.grant_ends(granted.since),
                 Wait::Failed(_) => At::NEVER,
             };
             match wait {
                 _ if at > now => next = next.min(at),
-                Wait::Granted { slot, .. } => {
-                    late.push((id, slot));
+                Wait::Granted(granted) => {
+                    late.push((id, granted.slot));
                     next = next.min(deadline);
                 }
                 _ if deadline <= now => failed.push((id, Failure::TimedOut(self.shortage(wait)))),
@@ -148,7 +149,8 @@ impl<T> Core<T> {
             _ if connecting == 0 || claimed >= self.policy.slots_max => Cause::Slot,
             _ => Cause::Connect,
         };
-        Shortage { cause, waiting: self.queue.queued(), claimed, connecting }
+        let [waiting, claimed, connecting] = [self.queue.queued(), claimed, connecting].map(|count| count as u32);
+        Shortage { cause, waiting, claimed, connecting }
     }
 
     fn look_at_slots(&mut self, now: At, effects: &mut Effects<T>) {

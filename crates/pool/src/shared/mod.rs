@@ -24,11 +24,13 @@ pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{At, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{
+    At, Back, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
+};
 use crate::events::Journal;
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
-use crate::panics::{contain, dispose, log};
+use crate::panics::{contain, dispose, log, wake};
 use crate::policy::{Policy, PolicyError};
 use crate::sync::Mutex;
 
@@ -81,6 +83,9 @@ pub(crate) struct Shared<K: Connector> {
     connector: K,
     pub(crate) claim_timeout: Duration,
     core: Mutex<Inner<K>>,
+    /// Whether a connection was idle when a claim or a release looked last. A hint: connections become idle, and cease to
+    /// be, in other ways too.
+    had_idle: AtomicBool,
     clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
@@ -108,6 +113,7 @@ impl<K: Connector> Shared<K> {
             claim_timeout,
             journal: Arc::clone(core.journal()),
             core: Mutex::new(core),
+            had_idle: AtomicBool::new(true),
             clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
@@ -185,13 +191,41 @@ impl<K: Connector> Shared<K> {
         })
     }
 
+    /// Whether a first look is worth a lock: where it is not, [`Self::take_or_wait`] needs none.
+    #[inline]
+    pub(crate) fn may_have_idle(&self) -> bool {
+        self.had_idle.load(Ordering::Relaxed)
+    }
+
+    /// To be called under the lock. Nearly always it is as it was, and a look costs less than a change.
+    #[inline]
+    fn note_idle(&self, has_idle: bool) {
+        if self.may_have_idle() != has_idle {
+            self.had_idle.store(has_idle, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
     pub(crate) fn take_or_wait(
         self: &Arc<Self>,
         now: At,
         waiter: Waiter,
         is_first: bool,
     ) -> Begun<Box<Live<K::Connection>>> {
-        let (begun, effects) = self.lock().take_or_wait(now, waiter, is_first);
+        let mut core = self.lock();
+        let mut is_earlier = false;
+        let waiter = if is_first { Err(waiter) } else { core.line_up(waiter, &mut is_earlier) };
+        let waiter = match waiter {
+            Ok(id) => {
+                drop(core);
+                self.tell_if_earlier(is_earlier);
+                return Begun::Waits(id);
+            }
+            Err(waiter) => waiter,
+        };
+        let (begun, effects) = core.take_or_wait(now, waiter, is_first);
+        self.note_idle(core.has_idle());
+        drop(core);
         self.perform(effects);
         begun
     }
@@ -205,11 +239,22 @@ impl<K: Connector> Shared<K> {
         validates: bool,
     ) -> Taken<Box<Live<K::Connection>>> {
         let mut is_earlier = false;
-        let taken = self.lock().take(now, place, validates, &mut is_earlier);
+        let taken = {
+            let mut core = self.lock();
+            let taken = core.take(now, place, validates, &mut is_earlier);
+            self.note_idle(core.has_idle());
+            taken
+        };
+        self.tell_if_earlier(is_earlier);
+        taken
+    }
+
+    /// Tells the maintenance task that something is due earlier than it thinks.
+    #[inline]
+    fn tell_if_earlier(&self, is_earlier: bool) {
         if is_earlier {
             self.earlier.notify_one();
         }
-        taken
     }
 
     pub(crate) fn check_for_claim(self: &Arc<Self>, lease: Lease<K>, waiter: Waiter) -> WaiterId {
@@ -228,15 +273,14 @@ impl<K: Connector> Shared<K> {
         self.finish_if_over();
     }
 
+    #[inline]
     pub(crate) fn poll_waiter(self: &Arc<Self>, id: WaiterId, waker: &Waker) -> Polled<Box<Live<K::Connection>>> {
-        let (polled, effects) = self.lock().poll_waiter(id, None, || self.now());
-        self.perform(effects);
-        if !matches!(polled, Polled::Waits) {
+        if let Some(polled) = self.lock().collect(id, || self.now()) {
             return polled;
         }
         // Cloning a waker is a user's code: not under the lock, and only for who has to go on waiting.
         let waker = waker.clone();
-        let (polled, effects) = self.lock().poll_waiter(id, Some(waker), || self.now());
+        let (polled, effects) = self.lock().poll_waiter(id, waker, || self.now());
         self.perform(effects);
         polled
     }
@@ -247,47 +291,30 @@ impl<K: Connector> Shared<K> {
         self.perform(effects);
     }
 
+    #[inline]
     pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
-        let Lease { id, connection, hold, place } = lease;
+        let Lease { id, connection, hold, .. } = lease;
         let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
-        let (held, effects, is_closed) = {
+        let back = {
             let mut core = self.lock();
-            let connection = match how {
-                Returned::Fit => match core.park(id, connection, hold, now) {
-                    Ok(()) => return,
-                    Err(connection) => connection,
-                },
-                _ => connection,
-            };
-            let (held, effects) = core.give_back(id, connection, how, hold, now);
-            (held, effects, core.is_closed())
+            let back = core.give_back(id, connection, how, hold, now);
+            self.note_idle(core.has_idle());
+            back
         };
-        self.perform(effects);
-        if held.is_some() || is_closed {
-            self.after_return(held, place);
+        match back {
+            Back::Idle => {}
+            Back::Passed { wake: waker, is_earlier } => {
+                waker.into_iter().for_each(wake);
+                self.tell_if_earlier(is_earlier);
+            }
+            Back::Other(effects) => self.perform(effects),
         }
     }
 
-    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold, place: &'static Location<'static>) {
+    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold) {
         let now = self.now();
-        let (held, effects) = self.lock().take_out(id, hold, now);
+        let effects = self.lock().take_out(id, hold, now);
         self.perform(effects);
-        self.after_return(held, place);
-    }
-
-    fn after_return(self: &Arc<Self>, held: Option<Duration>, place: &'static Location<'static>) {
-        if let Some(held) = held {
-            log(|| {
-                tracing::info!(
-                    pool.name = self.name(),
-                    loc.file = place.file(),
-                    loc.line = place.line(),
-                    elapsed = ?held,
-                    "long-held connection came back"
-                );
-            });
-        }
-        self.finish_if_over();
     }
 
     pub(crate) fn evict(self: &Arc<Self>) {
@@ -352,7 +379,7 @@ impl<K: Connector> Shared<K> {
         match failure {
             Failure::Closed => self.closed_error(),
             Failure::TimedOut(shortage) => {
-                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting }
+                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting as usize }
             }
             Failure::Offline => match self.lock().offline() {
                 (0, _) => ClaimError::NoBackends { pool },

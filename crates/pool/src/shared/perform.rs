@@ -8,7 +8,7 @@ use super::jobs::{Job, check, close, connect};
 use super::{Live, Shared};
 use crate::backend::Backend;
 use crate::connector::Connector;
-use crate::core::{Check, Effects, Rest, SlotId};
+use crate::core::{Check, Effects, Held, Rest, SlotId};
 use crate::panics::{contain, dispose, log, wake};
 
 impl<K: Connector> Shared<K> {
@@ -21,25 +21,26 @@ impl<K: Connector> Shared<K> {
     }
 
     fn perform_some(self: &Arc<Self>, effects: Effects<Box<Live<K::Connection>>>) {
-        let (is_earlier, is_news) = (effects.is_earlier, effects.is_news);
+        let Effects { is_earlier, is_news, is_return_at_end, .. } = effects;
         // Those who wait come first; the rest may take a while.
         let (first, rest) = effects.into_parts();
         if let Some(waker) = first {
             wake(waker);
         }
-        if is_earlier {
-            self.earlier.notify_one();
-        }
+        self.tell_if_earlier(is_earlier);
         if is_news {
             self.journal.news.notify_all();
         }
         if let Some(rest) = rest {
             self.perform_rest(*rest);
         }
+        if is_return_at_end {
+            self.finish_if_over();
+        }
     }
 
     fn perform_rest(self: &Arc<Self>, rest: Rest<Box<Live<K::Connection>>>) {
-        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held } = rest;
+        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held, came_back } = rest;
         wakers.into_iter().for_each(wake);
         // One by one: a panic while another one unwinds would end the process.
         forget.into_iter().for_each(dispose);
@@ -62,6 +63,12 @@ impl<K: Connector> Shared<K> {
                 tracing::warn!(pool.name = self.name(), slot.id = held.slot.index,
                     backend.addr = %held.backend.address, loc.file = place.file(), loc.line = place.line(),
                     elapsed = ?held.age, "connection held for long");
+            });
+        }
+        if let Some(Held { place, age, .. }) = came_back {
+            log(|| {
+                tracing::info!(pool.name = self.name(), loc.file = place.file(), loc.line = place.line(),
+                    elapsed = ?age, "long-held connection came back");
             });
         }
     }

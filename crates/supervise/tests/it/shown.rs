@@ -90,3 +90,63 @@ fn a_tree_is_shown_for_programs() {
         end(&tree).await;
     });
 }
+
+/// The stream ends with the tree, though handles are left; who asks later hears at once that there is nothing more.
+#[test]
+fn events_end_with_the_tree() {
+    guarded(async {
+        let diary = Diary::default();
+        let inner = diary.clone();
+        let below = ChildSpec::supervisor("below", move || Supervisor::builder("below").child(inner.worker("a")));
+        let tree = builder("app").child(below).start().await.unwrap();
+        diary.has("start a", 1).await;
+        let mut all = tree.events();
+        let mut some = tree.supervisor("below").unwrap().events();
+        end(&tree).await;
+        let mut lines = Vec::new();
+        while let Some(event) = all.recv().await {
+            lines.push(event.unwrap().to_string());
+        }
+        let before_instance = |line: &String| line.split(", instance").next().unwrap().to_owned();
+        let expected = [
+            "app: below  stopping",
+            "app/below: a  stopping",
+            "app/below: a  down",
+            "app/below: ended: terminated",
+            "app: below  down",
+            "app: ended: terminated",
+        ];
+        assert_eq!(lines.iter().map(before_instance).collect::<Vec<_>>(), expected);
+        let mut count = 0;
+        while some.recv().await.is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 3);
+        assert!(tree.events().recv().await.is_none());
+        assert!(all.recv().await.is_none());
+    });
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn events_and_reports_are_shown_for_programs() {
+    guarded(async {
+        let tree = builder("app").start().await.unwrap();
+        let mut events = tree.events();
+        tree.start_child(ChildSpec::task("fails", |_cx| async { crash() })).await.unwrap();
+        let reported = loop {
+            let event = events.recv().await.unwrap().unwrap();
+            if let landfall_supervise::TreeEventKind::Reported(_) = event.kind {
+                break event;
+            }
+        };
+        let text = "app: child_terminated: failed: crash; fails (instance";
+        assert!(reported.to_string().starts_with(text), "{reported}");
+        let json = serde_json::to_value(&reported).unwrap();
+        let report = &json["kind"]["reported"];
+        assert_eq!(json["supervisor"][0], "app");
+        assert_eq!((&report["context"], &report["reason"]), (&"child_terminated".into(), &"failed: crash".into()));
+        assert_eq!(report["offender"]["id"], "fails");
+        end(&tree).await;
+    });
+}
