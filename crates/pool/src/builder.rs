@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::runtime::Handle as Runtime;
 
 use crate::connector::Connector;
-use crate::panics::contain;
+use crate::panics::{contain, log};
 use crate::policy::{Policy, PolicyError};
 use crate::pool::Pool;
 use crate::resolver::Resolver;
@@ -114,11 +114,13 @@ impl<K: Connector> Builder<K> {
         // Handles end first: those that come back still find who closes their connections.
         stack.push(tasks.clone()).expect("the stack is new");
         stack.push(Handles(Arc::clone(&shared))).expect("the stack is new and the names differ");
+        // Dropped without a termination where a task is refused: then it ends what has begun.
+        let built = Pool::new(Arc::clone(&shared), stack);
         let pool_of = |source| BuildError::Spawn { pool: pool(), source };
         tasks.spawn("maintenance", maintain(Arc::clone(&shared))).map_err(pool_of)?;
-        tasks.spawn("resolver", resolver(Arc::clone(&shared))).map_err(pool_of)?;
-        tracing::info!(pool.name = name.as_str(), "pool started");
-        Ok(Pool::new(shared, stack))
+        tasks.spawn("resolver", resolver(shared)).map_err(pool_of)?;
+        log(|| tracing::info!(pool.name = name.as_str(), "pool started"));
+        Ok(built)
     }
 }
 

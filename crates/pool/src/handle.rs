@@ -10,7 +10,7 @@ use landfall_lifecycle::Place;
 
 use crate::backend::Backend;
 use crate::connector::{Connector, Fitness, Moment};
-use crate::core::{At, Returned, SlotId};
+use crate::core::{Hold, Returned, SlotId};
 use crate::panics::dispose;
 use crate::shared::{Lease, Live, Shared};
 
@@ -24,15 +24,15 @@ pub struct Handle<K: Connector> {
     /// Empty only while it is being dropped or taken out.
     connection: Option<Box<Live<K::Connection>>>,
     id: SlotId,
-    since: At,
+    hold: Hold,
     place: &'static Location<'static>,
     is_broken: bool,
 }
 
 impl<K: Connector> Handle<K> {
     pub(crate) fn new(shared: Arc<Shared<K>>, lease: Lease<K>) -> Self {
-        let Lease { id, connection, since, place } = lease;
-        Self { shared, connection: Some(connection), id, since, place, is_broken: false }
+        let Lease { id, connection, hold, place } = lease;
+        Self { shared, connection: Some(connection), id, hold, place, is_broken: false }
     }
 
     /// Which backend the connection is to.
@@ -47,10 +47,10 @@ impl<K: Connector> Handle<K> {
         self.place.into()
     }
 
-    /// For how long it has been held.
+    /// For how long it has been held, within 10 ms.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.shared.now().since(self.since)
+        self.shared.now().since(self.hold.since)
     }
 
     /// Has the connection closed rather than reused when it goes back. The pool opens another one if it is needed.
@@ -68,9 +68,9 @@ impl<K: Connector> Handle<K> {
     #[must_use = "the connection is the caller's to close"]
     pub fn take_out(mut self) -> K::Connection {
         let live = self.connection.take().expect("only the drop takes it too, and comes later");
-        let Live { connection, _interrupt, .. } = *live;
-        self.shared.take_out(self.id, self.place);
-        dispose(_interrupt);
+        let Live { connection, interrupt, .. } = *live;
+        self.shared.take_out(self.id, self.hold);
+        dispose(interrupt);
         connection
     }
 
@@ -95,17 +95,17 @@ impl<K: Connector> DerefMut for Handle<K> {
 
 impl<K: Connector> Drop for Handle<K> {
     fn drop(&mut self) {
-        let Some(mut live) = self.connection.take() else { return };
+        let Some(mut connection) = self.connection.take() else { return };
         let how = if self.is_broken {
             Returned::Broken
         } else {
-            match self.shared.fitness(&mut live.connection, Moment::Release) {
+            match self.shared.fitness(&mut connection.connection, Moment::Release) {
                 Fitness::Fit => Returned::Fit,
                 Fitness::Prepare => Returned::Recycle,
                 Fitness::Broken => Returned::Broken,
             }
         };
-        self.shared.give_back(self.id, live, how, self.place);
+        self.shared.give_back(Lease { id: self.id, connection, hold: self.hold, place: self.place }, how);
     }
 }
 

@@ -17,9 +17,11 @@
 
 mod backend;
 mod builder;
+mod change;
 mod claim;
 mod connector;
 mod core;
+mod events;
 mod handle;
 mod interrupt;
 mod panics;
@@ -28,11 +30,14 @@ mod pool;
 mod resolver;
 mod shared;
 mod stats;
+mod sync;
 
 pub use backend::Backend;
 pub use builder::{BuildError, Builder};
+pub use change::{BackendChange, Check, CloseReason, PoolChange, PoolEvent, SlotChange, SlotId};
 pub use claim::{Claim, ClaimError, ConnectError, TryClaimError, WaitedFor, WarmUpError};
 pub use connector::{BoxError, ConnectCx, Connected, Connector, Fitness, Moment, Spawner};
+pub use events::{Events, Lagged};
 pub use handle::Handle;
 pub use interrupt::Interrupt;
 pub use policy::{Policy, PolicyError};

@@ -14,10 +14,16 @@ pub(crate) fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
+/// Logs. The subscriber is a user's code too: its panic must not stop whoever has something to do half-way.
+pub(crate) fn log(line: impl FnOnce()) {
+    // There is nobody to tell: it is the one who would hear of it.
+    let _unheard = contain(line);
+}
+
 /// Wakes whoever waits; a waker is a user's code.
 pub(crate) fn wake(waker: Waker) {
     if contain(|| waker.wake()).is_none() {
-        tracing::error!("waker panicked");
+        log(|| tracing::error!("waker panicked"));
     }
 }
 

@@ -17,7 +17,8 @@ const WAITERS_MAX: usize = 1_000_000;
 
 /// How a pool behaves. Checked when the pool is built; [`PolicyError`] names what cannot be.
 ///
-/// Times lie between 1 ms and 365 days unless a field says otherwise.
+/// Times lie between 1 ms and 365 days unless a field says otherwise. Those of idle and claimed connections begin when
+/// the kernel's clock ticked last, up to 10 ms early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
@@ -37,7 +38,7 @@ pub struct Policy {
     /// How long a claim may take from its first poll to the handle, checks and connects included. Default 30 s.
     pub claim_timeout: Duration,
     /// How long a connection waits for the claim that it was granted to, before it passes on to the next: the future of
-    /// a claim may sit unpolled in a loop. Default 100 ms.
+    /// a claim may sit unpolled in a loop. At least this long, and about 10 ms more at most. Default 100 ms.
     pub grant_hold_max: Duration,
     /// How long a claim waits while there is neither a connection nor a backend that answers. From 0 on. Default 1 s.
     pub offline_wait: Duration,
@@ -48,7 +49,7 @@ pub struct Policy {
     /// How long the connector may take to close a connection, which counts against the caps meanwhile. Default 5 s.
     pub close_timeout: Duration,
     /// The pause after the second failed connect in a row to a backend; doubled with each further one, and shortened by
-    /// up to half at random. Default 10 ms.
+    /// up to half at random. Default 1 ms.
     pub backoff_min: Duration,
     /// The longest pause. At least `backoff_min`. Default 30 s.
     pub backoff_max: Duration,
@@ -56,7 +57,9 @@ pub struct Policy {
     pub backoff_waiting_max: Duration,
     /// How many connects may be on their way to a backend that does not answer. From 1 to 16. Default 3.
     pub probes_max: usize,
-    /// How long after one such connect the next may begin while the first gives no answer. Default 1 s.
+    /// How long after one such connect the next may begin while the first gives no answer. While claims wait for a
+    /// backend that did answer before, as long after the last connect was begun that none is answered, the youngest of
+    /// several is given up for a new one. Default 1 s.
     pub probe_overlap_after: Duration,
     /// How old a connection may become. It is closed when it is not in use. Default 30 min.
     pub lifetime_max: Option<Duration>,
@@ -101,7 +104,7 @@ impl Default for Policy {
             connect_timeout: 5 * SECOND,
             check_timeout: 3 * SECOND,
             close_timeout: 5 * SECOND,
-            backoff_min: 10 * MILLISECOND,
+            backoff_min: MILLISECOND,
             backoff_max: 30 * SECOND,
             backoff_waiting_max: 80 * MILLISECOND,
             probes_max: 3,

@@ -13,9 +13,11 @@ use crate::builder::Builder;
 use crate::claim::{Claim, TryClaimError, WarmUpError};
 use crate::connector::Connector;
 use crate::core::Taken;
+use crate::events::Events;
 use crate::handle::Handle;
+use crate::panics::log;
 use crate::policy::{PolicyError, clamp};
-use crate::shared::{Handles, Lease, Ready, Shared};
+use crate::shared::{Handles, Ready, Shared};
 use crate::stats::{PoolStats, SlotCounts};
 
 /// How many holders a warning names; the rest is counted.
@@ -152,16 +154,16 @@ impl<K: Connector> Pool<K> {
     pub fn try_claim(&self) -> Result<Handle<K>, TryClaimError> {
         let place = Location::caller();
         loop {
-            let since = self.shared().now();
-            let taken = self.shared().take(since, place, false);
-            let Taken::Hit(id, connection) = taken else {
+            let now = self.shared().recent();
+            let taken = self.shared().take(now, place, false);
+            let Taken::Hit(grip, connection) = taken else {
                 let pool = self.name().to_owned();
                 return Err(match taken {
                     Taken::Closed => TryClaimError::Terminating { pool },
                     _ => TryClaimError::NoneIdle { pool },
                 });
             };
-            match self.shared().make_ready(Lease { id, connection, since, place }) {
+            match self.shared().make_ready(self.shared().lease(grip, connection, now, place)) {
                 Ready::Handle(handle) => return Ok(handle),
                 Ready::Broken => {}
                 Ready::Prepare(lease) => {
@@ -215,6 +217,18 @@ impl<K: Connector> Pool<K> {
     pub fn stats(&self) -> PoolStats {
         let now = self.shared().now();
         self.shared().lock().stats(now)
+    }
+
+    /// What changes in the pool from now on: what is opened, checked and closed and why, which backends fail and
+    /// recover, and the pool's own state.
+    ///
+    /// In the order of the changes, each told to every reader; one that reads too slowly loses the oldest and is told
+    /// how many. For a picture that goes on, ask for the events first and for [`stats`](Self::stats) then. Claims and
+    /// releases are not among the events, there are too many: the statistics count them. While nobody listens nothing
+    /// is kept, and events cost nothing where claims are served.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.shared().journal().listen()
     }
 
     /// A reference that does not keep the pool alive.
@@ -287,13 +301,15 @@ impl<K: Connector> Drop for Root<K> {
         }
         let SlotCounts { idle, claimed, .. } = self.shared.lock().counts();
         let holders = self.shared.holders(HOLDERS_IN_WARNING_MAX);
-        tracing::warn!(
-            pool.name = self.shared.name(),
-            idle,
-            claimed,
-            ?holders,
-            "dropped without a termination: aborting what runs"
-        );
+        log(|| {
+            tracing::warn!(
+                pool.name = self.shared.name(),
+                idle,
+                claimed,
+                ?holders,
+                "dropped without a termination: aborting what runs"
+            );
+        });
         let how = Shutdown::now().because(Reason::Dropped);
         self.close(&how);
         self.stack.begin_terminate(&how);

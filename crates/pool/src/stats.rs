@@ -1,10 +1,11 @@
-//! What a pool tells about itself.
+//! What a pool tells about itself: itself at one instant. What changes is told by [`Events`](crate::Events).
 
 use std::time::Duration;
 
 use landfall_lifecycle::Place;
 
 use crate::backend::Backend;
+use crate::change::SlotId;
 use crate::claim::ConnectError;
 use crate::core::Tally;
 
@@ -24,9 +25,9 @@ pub struct PoolStats {
     pub each_slot: Vec<SlotStats>,
     /// What has been counted since the pool was made.
     pub totals: Totals,
-    /// How long served claims took.
+    /// How long served claims took; those that did not wait count as nothing.
     pub waits: Histogram,
-    /// For how long connections were held.
+    /// For how long connections were held that have come back.
     pub holds: Histogram,
 }
 
@@ -79,6 +80,8 @@ pub struct SlotCounts {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SlotStats {
+    /// Which.
+    pub id: SlotId,
     /// Whose it is.
     pub backend: Backend,
     /// Where it is in its life.
@@ -144,6 +147,10 @@ pub struct Totals {
 }
 
 /// How long something took, counted in powers of two.
+///
+/// What takes 20 ms or longer is counted one by one, to within 10 ms. Of what is shorter the first 64 in each 4 ms are
+/// timed exactly, and one in sixteen of those that follow; each of these stands for those that were not timed since the
+/// last. So the figures can stay on: to time a claim and its release takes as long as to make them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     pub(crate) count: u64,

@@ -3,8 +3,11 @@
 use std::any::Any;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
+use std::error::Error;
 use std::hash::{BuildHasher, Hasher};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use landfall_lifecycle::Clock;
@@ -12,7 +15,9 @@ use landfall_lifecycle::Clock;
 use crate::child_spec::ChildSpec;
 use crate::driver::{self, Above};
 use crate::engine::{Engine, Settings};
+use crate::exit::Exit;
 use crate::make::Make;
+use crate::partitions::{PARTITIONS_MAX, PartitionsBuilder, Routing};
 use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
 use crate::simple::SimpleBuilder;
 use crate::spec_error::SpecError;
@@ -31,6 +36,7 @@ pub struct SupervisorBuilder {
     pub(crate) children: Vec<ChildSpec>,
     pub(crate) template: Option<Arc<SpecInfo>>,
     pub(crate) factory: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) routing: Option<Arc<Routing>>,
     pub(crate) clock: Clock,
     pub(crate) answers_early: bool,
 }
@@ -49,7 +55,7 @@ impl SupervisorBuilder {
             stuck_after: Duration::from_secs(1),
         };
         let (children, template, clock) = (Vec::new(), None, Clock::system());
-        Self { name, settings, children, template, factory: None, clock, answers_early: false }
+        Self { name, settings, children, template, factory: None, routing: None, clock, answers_early: false }
     }
 
     /// Sets which children an end concerns. Default: one-for-one. Simple-one-for-one is set by its
@@ -111,18 +117,34 @@ impl SupervisorBuilder {
         self
     }
 
-    /// Adds a static child, which is started after those before it.
-    pub fn child(mut self, spec: ChildSpec) -> Self {
-        self.children.push(spec);
+    /// Adds a static child, which is started after those before it. A type of your own may say by `Into<ChildSpec>` how
+    /// it is supervised (Elixir: `child_spec/1`).
+    pub fn child(mut self, spec: impl Into<ChildSpec>) -> Self {
+        self.children.push(spec.into());
         self
     }
 
     /// Makes children from a template: simple-one-for-one.
     pub fn template<A: Clone + Send + Sync + 'static>(mut self, template: Template<A>) -> SimpleBuilder<A> {
         self.settings.strategy = Strategy::SimpleOneForOne;
-        self.template = Some(Arc::new(template.spec.info));
-        self.factory = Some(Arc::new(Arc::clone(&template.factory)));
-        SimpleBuilder { inner: self, factory: template.factory }
+        let (info, factory) = template.into_parts();
+        self.template = Some(Arc::new(info));
+        self.factory = Some(Arc::new(Arc::clone(&factory)));
+        SimpleBuilder { inner: self, factory }
+    }
+
+    /// Adds a child for each of `count` partitions: what [`Partitions`](crate::Partitions) routes to. The children's ids are the numbers of the
+    /// partitions, from 0, whatever `factory` calls them.
+    pub fn partitions(mut self, count: usize, factory: impl Fn(usize) -> ChildSpec) -> PartitionsBuilder {
+        self.children.extend((0..count.min(PARTITIONS_MAX)).map(|number| factory(number).with_id(number.to_string())));
+        let routing = Arc::new(Routing::new(count));
+        self.routing = Some(Arc::clone(&routing));
+        PartitionsBuilder { inner: self, routing }
+    }
+
+    /// As [`partitions`](Self::partitions), as many as the machine has processors (Elixir's default).
+    pub fn partition_per_core(self, factory: impl Fn(usize) -> ChildSpec) -> PartitionsBuilder {
+        self.partitions(available_parallelism().map_or(1, NonZeroUsize::get), factory)
     }
 
     /// Looks for faults without starting anything.
@@ -138,6 +160,17 @@ impl SupervisorBuilder {
         }
         SpecError::of_limit("period", &self.name, period)?;
         SpecError::of_limit("stuck_after", &self.name, stuck_after)?;
+        if let Some(routing) = &self.routing {
+            routing.check(&self.name)?;
+        }
+        if strategy == Strategy::Dynamic {
+            if auto_shutdown != AutoShutdown::Never {
+                return Err(SpecError::AutoShutdownOfDynamic);
+            }
+            if !self.children.is_empty() {
+                return Err(SpecError::ChildrenOfDynamic);
+            }
+        }
         if strategy == Strategy::SimpleOneForOne {
             let Some(template) = &self.template else { return Err(SpecError::TemplateMissing) };
             if auto_shutdown != AutoShutdown::Never {
@@ -194,17 +227,42 @@ impl SupervisorBuilder {
     pub(crate) fn engine(&mut self, number: u64) -> Engine<Make> {
         let seed = RandomState::new().build_hasher().finish();
         let mut engine = Engine::new(number, self.settings.clone(), self.template.clone(), seed);
-        for ChildSpec { info, make } in self.children.drain(..) {
+        for ChildSpec { info, make, .. } in self.children.drain(..) {
             engine.add(Arc::new(info), make);
         }
         engine
     }
 }
 
+/// What sets up a supervisor that is a child: a builder, or one that could be made only with luck.
+///
+/// An error fails the start, which for a restart is tried again; one that is [`Declined`](crate::Declined) declines it
+/// (OTP: an `init` that answers `ignore`).
+pub trait IntoSupervisor {
+    /// The supervisor as it will be.
+    ///
+    /// # Errors
+    ///
+    /// The exit that its start ends with.
+    fn into_supervisor(self) -> Result<SupervisorBuilder, Exit>;
+}
+
+impl IntoSupervisor for SupervisorBuilder {
+    fn into_supervisor(self) -> Result<SupervisorBuilder, Exit> {
+        Ok(self)
+    }
+}
+
+impl<B: IntoSupervisor, E: Into<Box<dyn Error + Send + Sync>>> IntoSupervisor for Result<B, E> {
+    fn into_supervisor(self) -> Result<SupervisorBuilder, Exit> {
+        self.map_err(Exit::failed)?.into_supervisor()
+    }
+}
+
 /// Looks for faults of a spec; see [`SpecError`].
 pub(crate) fn check_child(child: &ChildSpec, auto_shutdown: Option<AutoShutdown>) -> Result<(), SpecError> {
     let restart = child.info.restart.kind;
-    if matches!(child.make, Make::Once(_)) && restart != RestartType::Temporary {
+    if child.is_once && restart != RestartType::Temporary {
         return Err(SpecError::InstanceNotTemporary { id: child.info.id.clone(), restart });
     }
     SpecError::of_spec(&child.info, auto_shutdown)

@@ -128,8 +128,8 @@ pub enum RestartChildError {
         /// Which.
         child: ChildRef,
     },
-    /// Instances of a template cannot be restarted by a call.
-    #[error("the supervisor is simple-one-for-one: its children are not restarted by a call")]
+    /// Children of a simple-one-for-one or dynamic supervisor cannot be restarted by a call.
+    #[error("the supervisor is simple-one-for-one or dynamic: its children are not restarted by a call")]
     SimpleOneForOne,
     /// The call was not taken.
     #[error(transparent)]
@@ -168,8 +168,8 @@ pub enum DeleteChildError {
         /// Which.
         child: ChildRef,
     },
-    /// Instances of a template have no specs of their own.
-    #[error("the supervisor is simple-one-for-one: its children have no specs of their own")]
+    /// Children of a simple-one-for-one or dynamic supervisor are not kept once they are down.
+    #[error("the supervisor is simple-one-for-one or dynamic: a child is forgotten when it is terminated")]
     SimpleOneForOne,
     /// The call was not taken.
     #[error(transparent)]
@@ -194,8 +194,8 @@ pub enum TerminateChildError {
         /// Which.
         child: ChildRef,
     },
-    /// Instances of a template are named by instance, not by id.
-    #[error("the supervisor is simple-one-for-one: its children are named by instance")]
+    /// Children of a simple-one-for-one or dynamic supervisor are named by instance, not by id.
+    #[error("the supervisor is simple-one-for-one or dynamic: its children are named by instance")]
     SimpleOneForOne,
     /// The call was not taken.
     #[error(transparent)]

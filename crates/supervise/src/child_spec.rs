@@ -2,23 +2,21 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::future::ready;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use landfall_lifecycle::Terminate;
 
+use crate::builder::IntoSupervisor;
+#[cfg(doc)]
 use crate::builder::SupervisorBuilder;
 use crate::child_cx::ChildCx;
 use crate::child_id::ChildId;
 use crate::exit::{Exit, IntoExit};
-use crate::make::{Make, Once};
+use crate::make::{self, Make, Once};
 use crate::policy::{ChildKind, Restart, RestartType, ShutdownPolicy, SpecInfo};
-
-/// How long workers and components get to stop unless they say otherwise, as in OTP.
-const SHUTDOWN: Duration = Duration::from_secs(5);
-/// How long a component gets to start unless it says otherwise.
-const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a supervisor needs to start, restart and stop one child.
 ///
@@ -42,17 +40,13 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 pub struct ChildSpec {
     pub(crate) info: SpecInfo,
     pub(crate) make: Make,
+    /// It makes one instance, and no other.
+    pub(crate) is_once: bool,
 }
 
 impl ChildSpec {
     fn new(id: ChildId, kind: ChildKind, make: Make) -> Self {
-        let (shutdown, start_limit) = match kind {
-            ChildKind::Worker => (ShutdownPolicy::Timeout(SHUTDOWN), None),
-            ChildKind::Component => (ShutdownPolicy::Timeout(SHUTDOWN), Some(START_LIMIT)),
-            ChildKind::Supervisor => (ShutdownPolicy::Infinity, None),
-        };
-        let info = SpecInfo { id, kind, restart: Restart::default(), shutdown, significant: false, start_limit };
-        Self { info, make }
+        Self { info: SpecInfo::new(id, kind), make, is_once: false }
     }
 
     /// A future. The factory and the future run in a task of the supervisor's; a panic of either is an outcome.
@@ -71,6 +65,23 @@ impl ChildSpec {
         Self::new(id.into(), ChildKind::Worker, make)
     }
 
+    /// A future that is made once, so it is temporary, and can be nothing else; otherwise as a [worker](Self::worker).
+    pub fn task<F, Fut>(id: impl Into<ChildId>, factory: F) -> Self
+    where
+        F: FnOnce(ChildCx) -> Fut + Send + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoExit,
+    {
+        let factory = Mutex::new(Some(factory));
+        let factory = move |cx| match factory.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(factory) => factory(cx).map(IntoExit::into_exit).boxed(),
+            None => ready(Some(Exit::failed("the task was started before"))).boxed(),
+        };
+        let make = Make::Worker { factory: Arc::new(factory), signals_ready: false };
+        let spec = Self::new(id.into(), ChildKind::Worker, make).restart(RestartType::Temporary);
+        Self { is_once: true, ..spec }
+    }
+
     /// An owner of background work. It is up when the future gives it; its `ended` tells the supervisor of its end.
     ///
     /// A component that ended by itself ended normally, unless its report shows an error or a panic. An error that is
@@ -82,29 +93,34 @@ impl ChildSpec {
         T: Terminate + 'static,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let started = |result: Result<T, E>| match result {
-            Ok(component) => Ok(Arc::new(component) as Arc<dyn Terminate>),
-            Err(error) => Err(Exit::failed(error)),
-        };
-        let factory = move || factory().map(started).boxed();
+        let factory = move || make::starting(factory());
         Self::new(id.into(), ChildKind::Component, Make::Component(Arc::new(factory)))
     }
 
     /// A supervisor. The factory is called by the supervisor itself and must not block.
     ///
-    /// It is up when its static children are. Each of these has its own start limit, so it has none unless told.
-    pub fn supervisor<B: Into<SupervisorBuilder>>(
+    /// It gives a [builder](SupervisorBuilder), or an error, which is a failed start, or one that is
+    /// [`Declined`](crate::Declined). The supervisor is up when its static children are. Each of these has its own start
+    /// limit, so it has none unless told.
+    pub fn supervisor<B: IntoSupervisor>(
         id: impl Into<ChildId>,
         factory: impl Fn() -> B + Send + Sync + 'static,
     ) -> Self {
-        let factory = move || factory().into();
+        let factory = move || factory().into_supervisor();
         Self::new(id.into(), ChildKind::Supervisor, Make::Supervisor(Arc::new(factory)))
     }
 
     /// A component that is there already. It can be started once only, so it is temporary, and can be nothing else.
     pub fn instance(id: impl Into<ChildId>, component: impl Terminate + 'static) -> Self {
         let make = Make::Once(Once::new(Arc::new(component)));
-        Self::new(id.into(), ChildKind::Component, make).restart(RestartType::Temporary)
+        let spec = Self::new(id.into(), ChildKind::Component, make).restart(RestartType::Temporary);
+        Self { is_once: true, ..spec }
+    }
+
+    /// The same with another id.
+    pub(crate) fn with_id(mut self, id: impl Into<ChildId>) -> Self {
+        self.info.id = id.into();
+        self
     }
 
     /// Sets when it is restarted, and how such restarts are delayed. Default: permanent, not delayed.

@@ -6,6 +6,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// Lets the code of the page on supervision be tested, in the repository.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/supervision.md")]
+mod page {}
+
 mod backoff;
 mod builder;
 mod call_error;
@@ -21,17 +26,21 @@ mod exit;
 mod faults;
 mod make;
 mod panics;
+mod partitions;
 mod policy;
+mod registry;
 mod report;
 mod simple;
 mod spec_error;
 mod start_error;
 mod supervisor;
+mod task;
+mod task_stream;
 mod template;
 mod tree;
 
 pub use backoff::Backoff;
-pub use builder::SupervisorBuilder;
+pub use builder::{IntoSupervisor, SupervisorBuilder};
 pub use call_error::{DeleteChildError, Refused, RestartChildError, StartChildError, TerminateChildError};
 pub use child_cx::ChildCx;
 pub use child_id::{ChildId, ChildRef, InstanceId};
@@ -39,13 +48,17 @@ pub use child_spec::ChildSpec;
 pub use child_state::{ChildCounts, ChildState};
 pub use events::{Events, Lagged, TreeEvent, TreeEventKind};
 pub use exit::{Declined, Exit, Failure, IntoExit};
+pub use partitions::{Partitions, PartitionsBuilder, ResizeError};
 pub use policy::{
     AutoShutdown, ChildKind, Restart, RestartType, ShutdownPolicy, SpecInfo, Strategy, StuckPolicy, WindowClock,
 };
+pub use registry::{NameTaken, Registered, Registry};
 pub use report::{EndCause, Offender, ReportContext, ReportReason, SupervisorReport};
 pub use simple::{SimpleBuilder, SimpleSupervisor};
 pub use spec_error::SpecError;
 pub use start_error::StartError;
 pub use supervisor::{StartedChild, Supervisor, WeakSupervisor};
+pub use task::ChildTask;
+pub use task_stream::{TaskError, TaskResult, TaskStream};
 pub use template::Template;
 pub use tree::{LimitsError, Tree, TreeChild};

@@ -1,9 +1,10 @@
 //! What makes the instances of a child.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use landfall_lifecycle::Terminate;
 
 use crate::builder::SupervisorBuilder;
@@ -14,7 +15,7 @@ use crate::exit::Exit;
 pub(crate) type Started = Result<Arc<dyn Terminate>, Exit>;
 type WorkerFactory = dyn Fn(ChildCx) -> BoxFuture<'static, Option<Exit>> + Send + Sync;
 type ComponentFactory = dyn Fn() -> BoxFuture<'static, Started> + Send + Sync;
-type SupervisorFactory = dyn Fn() -> SupervisorBuilder + Send + Sync;
+type SupervisorFactory = dyn Fn() -> Result<SupervisorBuilder, Exit> + Send + Sync;
 
 /// What makes an instance. Clones are the same factory.
 #[derive(Clone)]
@@ -23,6 +24,21 @@ pub(crate) enum Make {
     Component(Arc<ComponentFactory>),
     Supervisor(Arc<SupervisorFactory>),
     Once(Once),
+}
+
+/// What a component's factory gives, as an owner.
+pub(crate) fn starting<T, E>(
+    starting: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> BoxFuture<'static, Started>
+where
+    T: Terminate + 'static,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let started = |result: Result<T, E>| match result {
+        Ok(component) => Ok(Arc::new(component) as Arc<dyn Terminate>),
+        Err(error) => Err(Exit::failed(error)),
+    };
+    starting.map(started).boxed()
 }
 
 /// An instance that is there already, and can be given away once.

@@ -6,6 +6,11 @@ use std::time::Duration;
 use crate::backoff::Backoff;
 use crate::child_id::ChildId;
 
+/// How long workers and components get to stop unless they say otherwise, as in OTP.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+/// How long a component gets to start unless it says otherwise.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
 /// Which children an end concerns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
@@ -19,12 +24,20 @@ pub enum Strategy {
     RestForOne,
     /// Children are instances of one template, with no ids and no order; only the one that ended is restarted.
     SimpleOneForOne,
+    /// Children are started by calls only, each with a spec of its own. They are named by instance, not by id, and are
+    /// stopped at once, each by its own limit; only the one that ended is restarted (Elixir: `DynamicSupervisor`).
+    Dynamic,
 }
 
 impl Strategy {
     /// Whether a restart concerns more than one child.
     pub(crate) fn is_group(self) -> bool {
         matches!(self, Self::OneForAll | Self::RestForOne)
+    }
+
+    /// Whether calls name children by instance, and all are stopped at once.
+    pub(crate) fn is_by_instance(self) -> bool {
+        matches!(self, Self::SimpleOneForOne | Self::Dynamic)
     }
 }
 
@@ -35,6 +48,7 @@ impl fmt::Display for Strategy {
             Self::OneForAll => "one-for-all",
             Self::RestForOne => "rest-for-one",
             Self::SimpleOneForOne => "simple-one-for-one",
+            Self::Dynamic => "dynamic",
         })
     }
 }
@@ -196,4 +210,16 @@ pub struct SpecInfo {
     pub significant: bool,
     /// How long it gets to be ready; with none its start is over as soon as it runs.
     pub start_limit: Option<Duration>,
+}
+
+impl SpecInfo {
+    /// A spec with the defaults of its kind.
+    pub(crate) fn new(id: ChildId, kind: ChildKind) -> Self {
+        let (shutdown, start_limit) = match kind {
+            ChildKind::Worker => (ShutdownPolicy::Timeout(SHUTDOWN), None),
+            ChildKind::Component => (ShutdownPolicy::Timeout(SHUTDOWN), Some(START_LIMIT)),
+            ChildKind::Supervisor => (ShutdownPolicy::Infinity, None),
+        };
+        Self { id, kind, restart: Restart::default(), shutdown, significant: false, start_limit }
+    }
 }

@@ -8,6 +8,7 @@ use crate::policy::{ChildKind, RestartType, ShutdownPolicy, SpecInfo};
 
 /// One report, with OTP's four fields in OTP's order: supervisor, context, reason, offender.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SupervisorReport {
     /// The supervisor's name.
@@ -188,6 +189,20 @@ impl fmt::Display for EndCause {
             Self::Stuck { child } => write!(f, "the child {child} is stuck"),
             Self::Panicked { message } => write!(f, "the supervisor panicked: {message}"),
         }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for ReportReason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for EndCause {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

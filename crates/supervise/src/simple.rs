@@ -8,9 +8,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::{Clock, Report, SelfJoin, Shutdown, Terminate};
 
-use crate::builder::SupervisorBuilder;
+use crate::builder::{IntoSupervisor, SupervisorBuilder};
 use crate::call_error::StartChildError;
 use crate::engine::Call;
+use crate::exit::Exit;
 use crate::make::Make;
 use crate::policy::{StuckPolicy, WindowClock};
 use crate::start_error::StartError;
@@ -74,6 +75,12 @@ impl<A: Clone + Send + Sync + 'static> SimpleBuilder<A> {
 impl<A> From<SimpleBuilder<A>> for SupervisorBuilder {
     fn from(builder: SimpleBuilder<A>) -> Self {
         builder.inner
+    }
+}
+
+impl<A> IntoSupervisor for SimpleBuilder<A> {
+    fn into_supervisor(self) -> Result<SupervisorBuilder, Exit> {
+        Ok(self.inner)
     }
 }
 

@@ -38,14 +38,17 @@ pub enum SpecError {
     /// A template with an auto-shutdown.
     #[error("auto_shutdown must be never with a template")]
     AutoShutdownWithTemplate,
+    /// A dynamic supervisor with an auto-shutdown.
+    #[error("auto_shutdown must be never with the strategy dynamic")]
+    AutoShutdownOfDynamic,
     /// A temporary child with a delay: it is never restarted.
     #[error("{id} is temporary and delayed: a temporary child is never restarted")]
     TemporaryDelayed {
         /// The child.
         id: ChildId,
     },
-    /// A child given as an instance can be started once only, so it must be temporary.
-    #[error("{id} is an instance, not a factory, and {restart}: an instance can only be temporary")]
+    /// A child given as an instance or as a task can be started once only, so it must be temporary.
+    #[error("{id} can be started once only, and is {restart}: an instance or a task can only be temporary")]
     InstanceNotTemporary {
         /// The child.
         id: ChildId,
@@ -58,6 +61,9 @@ pub enum SpecError {
     /// There are static children beside a template.
     #[error("a supervisor with a template has no other children")]
     ChildrenBesideTemplate,
+    /// A dynamic supervisor with static children.
+    #[error("a dynamic supervisor starts with no children: they come by start_child")]
+    ChildrenOfDynamic,
     /// There are more static children than `children_max`.
     #[error("there are {count} children, and children_max is {children_max}")]
     ChildrenMax {

@@ -89,6 +89,14 @@ impl Supervisor {
         SupervisorBuilder::new(name.into())
     }
 
+    /// Begins to set up a dynamic supervisor (Elixir: `DynamicSupervisor`): children are started by calls only, each with
+    /// a spec of its own, are named by instance, and stop at once, each by its own limit.
+    ///
+    /// Defaults are Elixir's: at most 3 restarts in 5 s, no bound on children.
+    pub fn dynamic(name: impl Into<String>) -> SupervisorBuilder {
+        Self::builder(name).strategy(Strategy::Dynamic).intensity(3, Duration::from_secs(5))
+    }
+
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self(Arc::new(Handle(core)))
     }
@@ -97,7 +105,8 @@ impl Supervisor {
         &self.0.0
     }
 
-    /// Adds a child after all others, and starts it (OTP: `start_child`).
+    /// Adds a child after all others, and starts it (OTP: `start_child`). A type of your own may say by `Into<ChildSpec>`
+    /// how it is supervised (Elixir: `child_spec/1`).
     ///
     /// # Errors
     ///
@@ -106,7 +115,8 @@ impl Supervisor {
     /// # Cancel safety
     ///
     /// Dropping it forgets the answer; the child is started all the same.
-    pub async fn start_child(&self, spec: ChildSpec) -> Result<StartedChild, StartChildError> {
+    pub async fn start_child(&self, spec: impl Into<ChildSpec>) -> Result<StartedChild, StartChildError> {
+        let spec = spec.into();
         check_child(&spec, Some(self.core().look(|engine| engine.settings().auto_shutdown)))?;
         let call = Call::Start { spec: Arc::new(spec.info), make: spec.make };
         Self::started(self.core().call(call).await?)
@@ -263,7 +273,7 @@ impl Supervisor {
 
     /// The driver says last that it has ended, and then returns: that, too, is waited for.
     async fn settle(core: &Core) {
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = core.at_once();
         if core.ending().is_over()
             && let Err(error) = core.driver().terminate(&now).await
         {

@@ -1,32 +1,41 @@
 //! What a simple-one-for-one supervisor makes its children from.
 
+use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
+use landfall_lifecycle::Terminate;
 
+use crate::builder::IntoSupervisor;
 use crate::child_cx::ChildCx;
 use crate::child_id::ChildId;
+#[cfg(doc)]
 use crate::child_spec::ChildSpec;
 use crate::exit::IntoExit;
-use crate::make::Make;
-use crate::policy::{Restart, ShutdownPolicy, SpecInfo};
+use crate::make::{self, Make};
+use crate::policy::{ChildKind, Restart, ShutdownPolicy, SpecInfo};
 
 type Factory<A> = dyn Fn(A) -> Make + Send + Sync;
 
 /// What a simple-one-for-one supervisor makes its children from: a spec whose factory takes arguments.
 ///
-/// The arguments of a child are kept for its restarts, except for temporary children, which have none.
+/// The arguments of a child are kept for its restarts, except for temporary children, which have none. Each instance has
+/// a clone of its own.
 #[must_use = "a template does nothing until a supervisor has it"]
 pub struct Template<A> {
-    pub(crate) spec: ChildSpec,
-    pub(crate) factory: Arc<Factory<A>>,
+    info: SpecInfo,
+    factory: Arc<Factory<A>>,
     arguments: PhantomData<fn(A)>,
 }
 
 impl<A: Clone + Send + Sync + 'static> Template<A> {
+    fn new(id: ChildId, kind: ChildKind, factory: impl Fn(A) -> Make + Send + Sync + 'static) -> Self {
+        Self { info: SpecInfo::new(id, kind), factory: Arc::new(factory), arguments: PhantomData }
+    }
+
     /// A worker made from arguments; see [`ChildSpec::worker`].
     pub fn worker<F, Fut>(id: impl Into<ChildId>, factory: F) -> Self
     where
@@ -34,31 +43,65 @@ impl<A: Clone + Send + Sync + 'static> Template<A> {
         Fut: Future + Send + 'static,
         Fut::Output: IntoExit,
     {
-        let spec = ChildSpec::worker(id, |_cx| async {});
         let factory = Arc::new(factory);
-        let factory = move |arguments: A| {
+        Self::new(id.into(), ChildKind::Worker, move |arguments| {
             let factory = Arc::clone(&factory);
             let factory = move |cx| factory(cx, arguments.clone()).map(IntoExit::into_exit).boxed();
             Make::Worker { factory: Arc::new(factory), signals_ready: false }
-        };
-        Self { spec, factory: Arc::new(factory), arguments: PhantomData }
+        })
+    }
+
+    /// An owner of background work made from arguments; see [`ChildSpec::component`].
+    pub fn component<F, Fut, T, E>(id: impl Into<ChildId>, factory: F) -> Self
+    where
+        F: Fn(A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Terminate + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let factory = Arc::new(factory);
+        Self::new(id.into(), ChildKind::Component, move |arguments| {
+            let factory = Arc::clone(&factory);
+            Make::Component(Arc::new(move || make::starting(factory(arguments.clone()))))
+        })
+    }
+
+    /// A supervisor made from arguments; see [`ChildSpec::supervisor`].
+    pub fn supervisor<B: IntoSupervisor>(
+        id: impl Into<ChildId>,
+        factory: impl Fn(A) -> B + Send + Sync + 'static,
+    ) -> Self {
+        let factory = Arc::new(factory);
+        Self::new(id.into(), ChildKind::Supervisor, move |arguments| {
+            let factory = Arc::clone(&factory);
+            Make::Supervisor(Arc::new(move || factory(arguments.clone()).into_supervisor()))
+        })
     }
 
     /// Sets when instances are restarted; see [`ChildSpec::restart`].
     pub fn restart(mut self, restart: impl Into<Restart>) -> Self {
-        self.spec = self.spec.restart(restart);
+        self.info.restart = restart.into();
         self
     }
 
     /// Sets how long instances get to stop, all at once; see [`ChildSpec::shutdown`].
     pub fn shutdown(mut self, shutdown: impl Into<ShutdownPolicy>) -> Self {
-        self.spec = self.spec.shutdown(shutdown);
+        self.info.shutdown = shutdown.into();
         self
     }
 
-    /// Lets instances be up only when they say so; see [`ChildSpec::signals_ready`].
+    /// Sets how long instances get to be up; see [`ChildSpec::start_limit`].
+    pub fn start_limit(mut self, limit: Duration) -> Self {
+        self.info.start_limit = Some(limit);
+        self
+    }
+
+    /// Lets workers be up only when they say so; see [`ChildSpec::signals_ready`].
     pub fn signals_ready(mut self, limit: Duration) -> Self {
-        self.spec = self.spec.signals_ready(limit);
+        if self.info.kind != ChildKind::Worker {
+            return self;
+        }
+        self.info.start_limit = Some(limit);
         let inner = self.factory;
         self.factory = Arc::new(move |arguments| match inner(arguments) {
             Make::Worker { factory, .. } => Make::Worker { factory, signals_ready: true },
@@ -70,12 +113,16 @@ impl<A: Clone + Send + Sync + 'static> Template<A> {
     /// What is set, with its defaults.
     #[must_use]
     pub fn info(&self) -> &SpecInfo {
-        &self.spec.info
+        &self.info
+    }
+
+    pub(crate) fn into_parts(self) -> (SpecInfo, Arc<Factory<A>>) {
+        (self.info, self.factory)
     }
 }
 
 impl<A> fmt::Debug for Template<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Template").field("info", &self.spec.info).finish_non_exhaustive()
+        f.debug_struct("Template").field("info", &self.info).finish_non_exhaustive()
     }
 }

@@ -25,7 +25,6 @@ pub struct Tree {
     /// Which children an end concerns.
     pub strategy: Strategy,
     /// Why it has ended, if it has.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "text"))]
     pub ended: Option<EndCause>,
     /// Its children, oldest first.
     pub children: Vec<TreeChild>,
@@ -90,7 +89,7 @@ impl Tree {
     }
 
     /// How long it takes at most to stop the children one after the other, those with infinity not counted but for
-    /// what is below them. Instances of a template stop at once, so the longest counts.
+    /// what is below them. Children that are named by instance stop at once, so the longest counts.
     #[must_use]
     pub fn stop_limit(&self) -> Duration {
         let limits = self.children.iter().map(|child| match (child.shutdown, &child.below) {
@@ -98,9 +97,10 @@ impl Tree {
             (ShutdownPolicy::Infinity, Some(below)) => below.stop_limit(),
             (ShutdownPolicy::BrutalKill | ShutdownPolicy::Infinity, _) => Duration::ZERO,
         });
-        match self.strategy {
-            Strategy::SimpleOneForOne => limits.max().unwrap_or_default(),
-            _ => limits.fold(Duration::ZERO, Duration::saturating_add),
+        if self.strategy.is_by_instance() {
+            limits.max().unwrap_or_default()
+        } else {
+            limits.fold(Duration::ZERO, Duration::saturating_add)
         }
     }
 
@@ -166,12 +166,4 @@ pub struct LimitsError {
     pub needed: Duration,
     /// How long they have.
     pub given: Duration,
-}
-
-#[cfg(feature = "serde")]
-fn text<S: serde::Serializer>(cause: &Option<EndCause>, serializer: S) -> Result<S::Ok, S::Error> {
-    match cause {
-        Some(cause) => serializer.collect_str(cause),
-        None => serializer.serialize_none(),
-    }
 }

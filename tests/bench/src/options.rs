@@ -47,6 +47,11 @@ impl Options {
 pub struct Plant(bool);
 
 impl Plant {
+    /// The fault, planted.
+    pub(crate) fn planted() -> Self {
+        Self(true)
+    }
+
     /// Takes its time if it is planted.
     pub fn act(self) {
         if self.0 {

@@ -6,7 +6,7 @@ use crate::counts::Counts;
 use crate::skips::{self, Skip};
 use crate::tally::Tally;
 use crate::workspace::{Package, Workspace};
-use crate::{cargo, codegen, interop, leak_check, miri, models, roster, test, tidy};
+use crate::{cargo, codegen, conformance, interop, leak_check, miri, models, roster, test, tidy};
 
 /// One step of the gate.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "msrv", about: "everything compiles with the oldest Rust promised", run: msrv },
     Step { name: "test", about: "`cargo xtask test`, started as the README has it", run: tests },
     Step { name: "integration", about: "the tests of landfall-tests", run: integration },
+    Step { name: "conformance", about: "each case of OTP's suites has its test, and it passed", run: otp_table },
     Step { name: "interop", about: "supervisors against OTP's own, scenario by scenario", run: otp },
     Step { name: "interop-nri", about: "plugins against NRI's own adaptation, beside those on Go's stub", run: nri },
     Step { name: "loom", about: "the models of the core under every schedule", run: loom },
@@ -179,6 +180,10 @@ fn integration(workspace: &Workspace) -> Result<Outcome, String> {
         return Ok(Outcome::Skipped(format!("there is no package {}", roster::TESTS)));
     }
     Ok(Outcome::Counted(test::integration(workspace)?))
+}
+
+fn otp_table(workspace: &Workspace) -> Result<Outcome, String> {
+    Ok(Outcome::Counted(conformance::otp(workspace)?))
 }
 
 fn otp(workspace: &Workspace) -> Result<Outcome, String> {

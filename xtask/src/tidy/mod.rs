@@ -19,6 +19,7 @@ mod length;
 mod links;
 mod manifests;
 mod places;
+mod programs;
 mod signatures;
 mod tree;
 mod words;
@@ -43,6 +44,7 @@ const OF_TREE: &[Rule<Tree>] = &[
     Rule { says: "exceptions from the lints are counted", check: attributes::check },
     Rule { says: "nothing is unfinished, nothing is unwrapped", check: words::check },
     Rule { says: "no place of one machine is named", check: places::check },
+    Rule { says: "no test is left out", check: programs::check },
     Rule { says: "manifests inherit", check: manifests::check },
     Rule { says: "the changelog is kept", check: changelog::check },
     Rule { says: "each guarantee has its tests", check: guarantees::check },

@@ -42,6 +42,31 @@ impl Level {
         self
     }
 
+    /// The components, so that those of a level that was not pushed can be terminated by themselves.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use landfall_lifecycle::{Shutdown, Stack, TaskSet, Terminate};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), landfall_lifecycle::SelfJoin> {
+    /// let how = Shutdown::within(Duration::from_secs(5), Duration::from_secs(6));
+    /// let stack = Stack::new("app");
+    /// stack.begin_terminate(&how);
+    /// let refused = stack.push(TaskSet::new("late")).expect_err("the stack terminates");
+    /// for component in refused.level.into_components() {
+    ///     assert!(component.terminate(&how).await?.is_clean());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn into_components(mut self) -> Vec<Arc<dyn Terminate>> {
+        std::mem::take(&mut self.components)
+    }
+
     /// The components' names.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -66,7 +91,7 @@ impl fmt::Debug for Level {
     }
 }
 
-/// A level was not pushed; it is given back, so that it can be terminated.
+/// A level was not pushed; it is given back, so that it can be terminated: [`Level::into_components`].
 #[derive(Debug, thiserror::Error)]
 #[error("{:?} was not pushed on the stack {stack:?}: {kind}", level.names())]
 #[non_exhaustive]

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 pub use self::error::{ClaimError, ConnectError, TryClaimError, WaitedFor, WarmUpError};
 use crate::connector::Connector;
-use crate::core::{At, Begun, Polled, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{At, Begun, Polled, Taken, Waiter, WaiterId};
 use crate::handle::Handle;
-use crate::shared::{Lease, Live, Ready, Shared};
+use crate::shared::{Lease, Ready, Shared};
 
 /// A claim under way. Made by [`Pool::claim`](crate::Pool::claim) and
 /// [`Pool::claim_within`](crate::Pool::claim_within).
@@ -59,29 +59,36 @@ impl<'a, K: Connector> Claim<'a, K> {
         Self { shared, timeout, place, stage: Stage::New }
     }
 
-    /// The way without a wait.
-    fn take(&mut self, now: At) -> Option<Result<Handle<K>, ClaimError>> {
-        loop {
-            let taken = self.shared.take(now, self.place, true);
-            match taken {
-                Taken::Hit(id, connection) => {
-                    match self.shared.make_ready(self.lease(id, connection, now)) {
-                        Ready::Handle(handle) => return Some(Ok(handle)),
-                        // Another one may be idle.
-                        Ready::Broken => {}
-                        Ready::Prepare(lease) => {
-                            self.prepare(lease, self.times(now));
-                            return None;
-                        }
-                    }
-                }
-                Taken::Miss => return None,
-                Taken::Closed => return Some(Err(self.shared.closed_error())),
-            }
+    /// The way without a wait: nearly every claim's. Leads to the next stage if there is none.
+    #[inline]
+    fn take(&mut self) -> Option<Result<Handle<K>, ClaimError>> {
+        if !self.shared.may_have_idle() {
+            self.join();
+            return None;
         }
+        let now = self.shared.recent();
+        match self.shared.take(now, self.place, true) {
+            Taken::Hit(grip, connection) => {
+                match self.shared.make_ready(self.shared.lease(grip, connection, now, self.place)) {
+                    Ready::Handle(handle) => return Some(Ok(handle)),
+                    // Another one may be idle: this is looked at there.
+                    Ready::Broken => self.join(),
+                    Ready::Prepare(lease) => self.prepare(lease, self.times()),
+                }
+            }
+            Taken::Miss => self.join(),
+            Taken::Closed => return Some(Err(self.shared.closed_error())),
+        }
+        None
     }
 
-    fn times(&self, began: At) -> Times {
+    #[inline(never)]
+    fn join(&mut self) {
+        self.stage = Stage::Joining { times: self.times(), is_first: false };
+    }
+
+    fn times(&self) -> Times {
+        let began = self.shared.now();
         Times { began, deadline: began.plus(self.timeout()) }
     }
 
@@ -89,11 +96,8 @@ impl<'a, K: Connector> Claim<'a, K> {
         self.timeout.unwrap_or(self.shared.claim_timeout)
     }
 
-    fn lease(&self, id: SlotId, connection: Box<Live<K::Connection>>, since: At) -> Lease<K> {
-        Lease { id, connection, since, place: self.place }
-    }
-
     /// Leaves the connection to the pool until it is ready for this claim.
+    #[cold]
     fn prepare(&mut self, lease: Lease<K>, times: Times) {
         // The waker comes with the next poll, which follows at once.
         let waiter = self.waiter(times, std::task::Waker::noop());
@@ -105,24 +109,29 @@ impl<'a, K: Connector> Claim<'a, K> {
         Waiter { waker: waker.clone(), began: times.began, deadline: times.deadline, place: self.place }
     }
 
-    /// One step of the way with a wait; none if there is another one to make.
+    /// The way with a wait. Apart from the other, which is nearly every claim's and stays small so.
+    #[inline(never)]
+    fn poll_on(&mut self, cx: &Context<'_>) -> Poll<Result<Handle<K>, ClaimError>> {
+        loop {
+            if let Some(poll) = self.step(cx) {
+                if poll.is_ready() {
+                    self.stage = Stage::Done;
+                }
+                return poll;
+            }
+        }
+    }
+
+    /// One step of it; none if there is another one to make.
     fn step(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Handle<K>, ClaimError>>> {
         let (times, lease, is_prepared) = match self.stage {
-            Stage::New => {
-                let now = self.shared.now();
-                if let Some(done) = self.take(now) {
-                    return Some(Poll::Ready(done));
-                }
-                if let Stage::New = self.stage {
-                    self.stage = Stage::Joining { times: self.times(now), is_first: false };
-                }
-                return None;
-            }
             Stage::Joining { times, is_first } => {
                 // The first time it has just begun: reading the clock is what costs most here.
                 let now = if is_first { self.shared.now() } else { times.began };
                 match self.shared.take_or_wait(now, self.waiter(times, cx.waker()), is_first) {
-                    Begun::Hit(id, connection) => (times, self.lease(id, connection, now), false),
+                    Begun::Hit(grip, connection) => {
+                        (times, self.shared.lease(grip, connection, now, self.place), false)
+                    }
                     Begun::Waits(id) => {
                         self.stage = Stage::Waiting(times, id);
                         return Some(Poll::Pending);
@@ -136,12 +145,12 @@ impl<'a, K: Connector> Claim<'a, K> {
                 Polled::Failed(failure) => {
                     return Some(Poll::Ready(Err(self.shared.failed_error(failure, self.timeout()))));
                 }
-                Polled::Hit { id, connection, since, is_prepared } => {
-                    (times, self.lease(id, connection, since), is_prepared)
+                Polled::Hit { grip, connection, since, is_prepared } => {
+                    (times, self.shared.lease(grip, connection, since, self.place), is_prepared)
                 }
             },
-            // Never ready again.
-            Stage::Done => return Some(Poll::Pending),
+            // Never ready again. The first poll has left `New` before it comes here.
+            Stage::New | Stage::Done => return Some(Poll::Pending),
         };
         let ready =
             if is_prepared { Ready::Handle(self.shared.hand_out(lease)) } else { self.shared.make_ready(lease) };
@@ -158,19 +167,20 @@ impl<'a, K: Connector> Claim<'a, K> {
 impl<K: Connector> Future for Claim<'_, K> {
     type Output = Result<Handle<K>, ClaimError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            if let Some(poll) = self.step(cx) {
-                if poll.is_ready() {
-                    self.stage = Stage::Done;
-                }
-                return poll;
-            }
+        if let Stage::New = self.stage
+            && let Some(done) = self.take()
+        {
+            self.stage = Stage::Done;
+            return Poll::Ready(done);
         }
+        self.poll_on(cx)
     }
 }
 
 impl<K: Connector> Drop for Claim<'_, K> {
+    #[inline]
     fn drop(&mut self) {
         if let Stage::Waiting(_, id) = self.stage {
             self.shared.cancel(id);

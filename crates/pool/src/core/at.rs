@@ -9,9 +9,15 @@ pub(crate) struct At(u64);
 impl At {
     /// Never.
     pub(crate) const NEVER: Self = Self(u64::MAX);
+    /// How old a time may be that claims and releases bring along: as old as the kernel's ticks are long.
+    pub(crate) const LAG_MAX: Duration = Duration::from_millis(10);
 
     pub(crate) fn after_start(since: Duration) -> Self {
         Self(nanos(since))
+    }
+
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
     }
 
     pub(crate) fn since_start(self) -> Duration {
@@ -37,7 +43,7 @@ impl At {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     // Unlike `as_nanos`, without a product of 128 bits.
     duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }

@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) retry_at: At,
     /// When the last attempt began.
     pub(crate) tried_at: At,
+    /// A connect was given up because it was not answered, and none has been answered since.
+    pub(crate) was_silent: bool,
     /// How many probes are on their way.
     pub(crate) probes: u32,
     pub(crate) last_error: Option<ConnectError>,
@@ -54,6 +56,7 @@ impl Entry {
             round: 0,
             retry_at: At::default(),
             tried_at: At::default(),
+            was_silent: false,
             probes: 0,
             last_error: None,
             failed_at: At::default(),
@@ -85,17 +88,28 @@ pub(crate) struct Backends {
     pub(crate) current: Vec<u32>,
     /// How many probes are on their way to any of them.
     pub(crate) probes: u32,
+    /// One of those that the resolver has is failing.
+    pub(crate) has_failing: bool,
     /// Those with idle connections, in no order.
     pub(crate) with_idle: Vec<u32>,
     /// The resolver has given a set, be it empty.
     pub(crate) is_resolved: bool,
 }
 
+/// The places of the backends that a new set has brought, and of those that are no longer in it.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    pub(super) added: Vec<u32>,
+    pub(super) gone: Vec<u32>,
+}
+
 impl Backends {
+    #[inline]
     pub(crate) fn get(&self, index: u32) -> &Entry {
         self.entries[index as usize].as_ref().expect("a slot refers to it")
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut Entry {
         self.entries[index as usize].as_mut().expect("a slot refers to it")
     }
@@ -104,8 +118,8 @@ impl Backends {
         self.entries.iter().flatten()
     }
 
-    /// Takes over a new set; gives the places of those that are no longer in it.
-    pub(crate) fn replace(&mut self, set: Vec<Backend>) -> Vec<u32> {
+    /// Takes over a new set.
+    pub(crate) fn replace(&mut self, set: Vec<Backend>) -> Replaced {
         self.is_resolved = true;
         let before = std::mem::take(&mut self.current);
         for backend in set {
@@ -115,11 +129,12 @@ impl Backends {
                 self.current.push(index);
             }
         }
-        let gone: Vec<u32> = before.into_iter().filter(|index| !self.current.contains(index)).collect();
+        let gone: Vec<u32> = before.iter().copied().filter(|index| !self.current.contains(index)).collect();
         for index in &gone {
             self.get_mut(*index).is_removed = true;
         }
-        gone
+        let added = self.current.iter().copied().filter(|index| !before.contains(index)).collect();
+        Replaced { added, gone }
     }
 
     fn find(&self, backend: &Backend) -> Option<u32> {
@@ -155,19 +170,26 @@ impl Backends {
 
     /// Notes that a slot has become idle.
     pub(crate) fn add_idle(&mut self, index: u32, slot: u32) {
-        let place = self.with_idle.len() as u32;
         let entry = self.get_mut(index);
         entry.idle.push(slot);
         if entry.idle_at.is_none() {
-            entry.idle_at = Some(place);
-            self.with_idle.push(index);
+            self.join_idle(index);
         }
+    }
+
+    /// Takes a backend in among those with idle slots.
+    pub(crate) fn join_idle(&mut self, index: u32) {
+        self.get_mut(index).idle_at = Some(self.with_idle.len() as u32);
+        self.with_idle.push(index);
     }
 
     /// Takes the idle slot used last.
     pub(crate) fn pop_idle(&mut self, index: u32) -> Option<u32> {
-        let slot = self.get_mut(index).idle.pop();
-        self.leave_if_empty(index);
+        let entry = self.get_mut(index);
+        let slot = entry.idle.pop();
+        if entry.idle.is_empty() {
+            self.leave_idle(index);
+        }
         slot
     }
 
@@ -177,15 +199,14 @@ impl Backends {
         if let Some(place) = idle.iter().position(|it| *it == slot) {
             idle.remove(place);
         }
-        self.leave_if_empty(index);
+        if idle.is_empty() {
+            self.leave_idle(index);
+        }
     }
 
-    fn leave_if_empty(&mut self, index: u32) {
-        let entry = self.get_mut(index);
-        if !entry.idle.is_empty() {
-            return;
-        }
-        if let Some(place) = entry.idle_at.take() {
+    /// Takes a backend out from among those with idle slots.
+    pub(crate) fn leave_idle(&mut self, index: u32) {
+        if let Some(place) = self.get_mut(index).idle_at.take() {
             self.with_idle.swap_remove(place as usize);
             if let Some(moved) = self.with_idle.get(place as usize).copied() {
                 self.get_mut(moved).idle_at = Some(place);

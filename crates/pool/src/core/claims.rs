@@ -1,21 +1,35 @@
 //! Claims: from the call to the handle, and back.
 
 use std::panic::Location;
+use std::sync::Arc;
 use std::task::Waker;
-use std::time::Duration;
 
-use super::queue::{Failure, Wait, Waiter, WaiterId};
-use super::slots::{Claimed, Kind, SlotId, SlotState};
-use super::{At, Check, Core, Effects};
+use super::queue::{Failure, Granted, Wait, Waiter, WaiterId};
+use super::slots::{Claimed, Kind, SlotState};
+use super::{At, Check, Core, Effects, Held, SlotId};
+use crate::change::{CloseReason, SlotChange};
 
-/// How soon after a claim took a spare the next one is opened.
-const SPARES_STEP: Duration = Duration::from_millis(1);
+/// What a claim has that was given a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grip {
+    pub(crate) id: SlotId,
+    /// Its hold is to be timed, by the exact time.
+    pub(crate) is_timed: bool,
+}
+
+/// For how long a connection was held, when it comes back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hold {
+    pub(crate) since: At,
+    /// That is exact, and the time at the return too.
+    pub(crate) is_timed: bool,
+}
 
 /// What the first look of a claim finds.
 #[derive(Debug)]
 pub(crate) enum Taken<T> {
     /// A connection, the claim's from now on.
-    Hit(SlotId, T),
+    Hit(Grip, T),
     /// An idle connection that has to be validated, or none.
     Miss,
     Closed,
@@ -24,7 +38,7 @@ pub(crate) enum Taken<T> {
 /// What came of a claim that was ready to wait.
 #[derive(Debug)]
 pub(crate) enum Begun<T> {
-    Hit(SlotId, T),
+    Hit(Grip, T),
     Waits(WaiterId),
     /// As many wait as may.
     Full {
@@ -37,7 +51,7 @@ pub(crate) enum Begun<T> {
 #[derive(Debug)]
 pub(crate) enum Polled<T> {
     Hit {
-        id: SlotId,
+        grip: Grip,
         connection: T,
         since: At,
         /// The connector has made it ready for this claim.
@@ -45,6 +59,20 @@ pub(crate) enum Polled<T> {
     },
     Waits,
     Failed(Failure),
+}
+
+/// What is to be done when a connection has come back.
+#[derive(Debug)]
+#[must_use = "somebody waits for it"]
+pub(crate) enum Back<T> {
+    /// Nothing: it is idle.
+    Idle,
+    /// It has been handed to a claim.
+    Passed {
+        wake: Option<Waker>,
+        is_earlier: bool,
+    },
+    Other(Effects<T>),
 }
 
 /// In which state a connection comes back from its holder.
@@ -59,65 +87,8 @@ pub(crate) enum Returned {
 }
 
 impl<T> Core<T> {
-    /// Takes an idle connection if one is there and nobody is before this claim.
-    ///
-    /// The one used last, of the less loaded of two backends picked at random.
-    pub(crate) fn take(
-        &mut self,
-        now: At,
-        place: &'static Location<'static>,
-        validates: bool,
-        is_earlier: &mut bool,
-    ) -> Taken<T> {
-        if self.is_closed {
-            return Taken::Closed;
-        }
-        // What is idle while somebody is in line is his: there is none, see `settle` and `dispatch`.
-        let Some(backend) = self.choose_idle() else { return Taken::Miss };
-        let Some(&index) = self.backends.get(backend).idle.last() else { return Taken::Miss };
-        let slot = self.slot(index);
-        if slot.expires <= now || (validates && self.must_validate(index, now)) {
-            return Taken::Miss;
-        }
-        let Some((id, connection)) = self.pop_for(backend, now, place) else { return Taken::Miss };
-        if self.counts.of(Kind::Idle) < self.policy.spares_wanted && self.counts.used() < self.policy.slots_max {
-            // Not in the way of this claim, and not for each one if there is no more to be had.
-            self.timers.note_backend(now.plus(SPARES_STEP), is_earlier);
-        }
-        Taken::Hit(id, connection)
-    }
-
-    fn pop_for(&mut self, backend: u32, now: At, place: &'static Location<'static>) -> Option<(SlotId, T)> {
-        let index = self.backends.pop_idle(backend)?;
-        let claimed = SlotState::Claimed(Claimed { place, since: now, is_reported: false });
-        let SlotState::Idle { connection } = self.enter(index, claimed) else { return None };
-        self.count_claim(index, 0);
-        Some((self.id_of(index), connection))
-    }
-
-    fn count_claim(&mut self, index: u32, waited: u64) {
-        self.tally.claims += 1;
-        self.tally.waits.note(waited);
-        let slot = &mut self.slots[index as usize];
-        slot.claims += 1;
-        self.backends.get_mut(slot.backend).claims += 1;
-    }
-
-    /// The less loaded of two backends with idle connections.
-    fn choose_idle(&mut self) -> Option<u32> {
-        let count = self.backends.with_idle.len();
-        if count < 2 {
-            return self.backends.with_idle.first().copied();
-        }
-        let first = self.random.below(count);
-        let second = (first + 1 + self.random.below(count - 1)) % count;
-        let [first, second] = [first, second].map(|at| self.backends.with_idle[at]);
-        let is_first = self.backends.get(first).load() <= self.backends.get(second).load();
-        Some(if is_first { first } else { second })
-    }
-
     fn must_validate(&self, index: u32, now: At) -> bool {
-        self.policy.validate_after.is_some_and(|after| now.since(self.slot(index).sound) >= after)
+        now.nanos_since(self.slot(index).sound) >= self.validate_nanos
     }
 
     /// Takes a connection or begins to wait, in one step: a connection that comes back in between would be missed.
@@ -126,9 +97,9 @@ impl<T> Core<T> {
     pub(crate) fn take_or_wait(&mut self, now: At, waiter: Waiter, is_first: bool) -> (Begun<T>, Effects<T>) {
         let mut effects = Effects::none();
         match self.take(now, waiter.place, true, &mut effects.is_earlier) {
-            Taken::Hit(id, connection) => {
+            Taken::Hit(grip, connection) => {
                 effects.forget(Some(waiter.waker));
-                return (Begun::Hit(id, connection), effects);
+                return (Begun::Hit(grip, connection), effects);
             }
             Taken::Closed => {
                 effects.forget(Some(waiter.waker));
@@ -160,13 +131,13 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         if self.is_closed {
             // The end came between its being taken and this: nobody would tell the claim any more.
-            self.begin_close(id.index, connection, now, &mut effects);
+            self.begin_close(id.index, connection, CloseReason::Terminating, now, &mut effects);
             return (self.queue.push_aside(waiter, Wait::Failed(Failure::Closed)), effects);
         }
         self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
         let waiter = self.queue.push_aside(waiter, Wait::Checking);
         drop(self.enter(id.index, SlotState::Checking { until: Some(waiter), check: Check::OnClaim }));
-        effects.check(id, connection, Check::OnClaim);
+        self.begin_check(id, connection, Check::OnClaim, &mut effects);
         (waiter, effects)
     }
 
@@ -174,7 +145,7 @@ impl<T> Core<T> {
     pub(crate) fn prepare_for_nobody(&mut self, id: SlotId, connection: T) -> Effects<T> {
         let mut effects = Effects::none();
         drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnClaim }));
-        effects.check(id, connection, Check::OnClaim);
+        self.begin_check(id, connection, Check::OnClaim, &mut effects);
         effects
     }
 
@@ -188,14 +159,14 @@ impl<T> Core<T> {
             && let Some(&index) = self.backends.get(backend).idle.last()
         {
             if self.slot(index).expires <= now {
-                self.close_idle(index, now, effects);
+                self.close_idle(index, CloseReason::Expired, now, effects);
                 continue;
             }
             if self.must_validate(index, now) {
                 let checking = SlotState::Checking { until: Some(first), check: Check::Validate };
                 let Some(connection) = self.take_idle(index, checking) else { return };
                 effects.forget(self.queue.set(first, Wait::Checking));
-                effects.check(self.id_of(index), connection, Check::Validate);
+                self.begin_check(self.id_of(index), connection, Check::Validate, effects);
                 continue;
             }
             self.backends.pop_idle(backend);
@@ -203,8 +174,8 @@ impl<T> Core<T> {
                 SlotState::Idle { connection } => SlotState::Granted { connection },
                 other => other,
             });
-            let granted = Wait::Granted { slot: index, since: now, is_prepared: false };
-            self.note_grant(granted, first, now, effects);
+            let granted = Granted { slot: index, since: now, is_prepared: false };
+            self.note_grant(granted, first, effects);
         }
     }
 
@@ -212,12 +183,13 @@ impl<T> Core<T> {
     pub(super) fn grant(&mut self, index: u32, connection: T, to: WaiterId, now: At, effects: &mut Effects<T>) {
         let before = self.enter(index, SlotState::Granted { connection });
         let is_prepared = matches!(before, SlotState::Checking { check: Check::OnClaim, until } if until == Some(to));
-        self.note_grant(Wait::Granted { slot: index, since: now, is_prepared }, to, now, effects);
+        self.note_grant(Granted { slot: index, since: now, is_prepared }, to, effects);
     }
 
-    fn note_grant(&mut self, granted: Wait, to: WaiterId, now: At, effects: &mut Effects<T>) {
-        effects.wake(self.queue.set(to, granted));
-        self.timers.note_waiter(now.plus(self.policy.grant_hold_max), &mut effects.is_earlier);
+    fn note_grant(&mut self, granted: Granted, to: WaiterId, effects: &mut Effects<T>) {
+        effects.wake(self.queue.set(to, Wait::Granted(granted)));
+        let ends = self.grant_ends(granted.since);
+        self.timers.note_waiter(ends, &mut effects.is_earlier);
     }
 
     /// Takes back a connection that was granted, as if its claim had taken it and given it back.
@@ -229,14 +201,8 @@ impl<T> Core<T> {
     }
 
     /// What a waiting claim finds when it is polled. With an answer the claim is out of here; without one it leaves its
-    /// waker, if it has brought one. It holds the connection from the grant on, so that the clock need not be read
-    /// again.
-    pub(crate) fn poll_waiter(
-        &mut self,
-        id: WaiterId,
-        waker: Option<Waker>,
-        now: impl FnOnce() -> At,
-    ) -> (Polled<T>, Effects<T>) {
+    /// waker.
+    pub(crate) fn poll_waiter(&mut self, id: WaiterId, waker: Waker, now: impl Fn() -> At) -> (Polled<T>, Effects<T>) {
         let mut effects = Effects::none();
         if self.queue.wait(id) == Some(Wait::Late) {
             let now = now();
@@ -245,32 +211,17 @@ impl<T> Core<T> {
             self.plan(now, &mut effects);
         }
         let polled = match self.queue.wait(id) {
-            Some(Wait::Granted { slot, since, is_prepared }) => {
-                let (began, place) = self.queue.origin(id);
-                // A grant has used its waker.
-                effects.forget(self.queue.remove(id));
-                match self.take_back(slot, place, since) {
-                    Some(connection) => {
-                        self.tally.claims_waited += 1;
-                        self.count_claim(slot, since.nanos_since(began));
-                        Polled::Hit { id: self.id_of(slot), connection, since, is_prepared }
-                    }
-                    None => Polled::Failed(Failure::Closed),
-                }
+            Some(Wait::Queued | Wait::Checking | Wait::Late) => {
+                effects.forget(self.queue.park(id, waker));
+                return (Polled::Waits, effects);
             }
             Some(Wait::Failed(failure)) => {
                 effects.forget(self.queue.remove(id));
                 Polled::Failed(failure)
             }
-            Some(Wait::Queued | Wait::Checking | Wait::Late) => {
-                if let Some(waker) = waker {
-                    effects.forget(self.queue.park(id, waker));
-                }
-                return (Polled::Waits, effects);
-            }
-            None => Polled::Failed(Failure::Closed),
+            Some(Wait::Granted(_)) | None => self.collect(id, now).unwrap_or(Polled::Failed(Failure::Closed)),
         };
-        effects.forget(waker);
+        effects.forget(Some(waker));
         (polled, effects)
     }
 
@@ -280,10 +231,10 @@ impl<T> Core<T> {
         let (wait, place) = (self.queue.wait(id), self.queue.origin(id).1);
         effects.forget(self.queue.remove(id));
         self.tally.cancelled += u64::from(wait.is_some());
-        if let Some(Wait::Granted { slot, .. }) = wait
-            && let Some(connection) = self.take_back(slot, place, now)
+        if let Some(Wait::Granted(granted)) = wait
+            && let Some(connection) = self.take_back(granted.slot, place, now)
         {
-            self.settle(slot, connection, now, &mut effects);
+            self.settle(granted.slot, connection, now, &mut effects);
         }
         effects
     }
@@ -307,54 +258,65 @@ impl<T> Core<T> {
         }
     }
 
-    /// A connection comes back from its holder. Gives for how long it was held, if that had been reported.
-    pub(crate) fn give_back(
+    /// A connection comes back from its holder, and there is more to do about it than to keep it or to hand it on.
+    #[cold]
+    pub(super) fn give_back_oddly(
         &mut self,
         id: SlotId,
         connection: T,
         how: Returned,
+        hold: Hold,
         now: At,
-    ) -> (Option<Duration>, Effects<T>) {
+    ) -> Effects<T> {
         let mut effects = Effects::none();
-        let late = self.note_held(id, now);
+        self.note_held(id, hold, now, &mut effects);
         match how {
-            _ if self.is_surplus(id.index, now) => self.begin_close(id.index, connection, now, &mut effects),
+            _ if self.is_surplus(id.index, now) => {
+                self.begin_close(id.index, connection, CloseReason::Resized, now, &mut effects);
+            }
             Returned::Fit => {
                 let has_recovered = self.note_sound(id.index, now);
                 self.settle(id.index, connection, now, &mut effects);
                 if has_recovered {
-                    self.plan(now, &mut effects);
+                    self.note_recovered(id.index, now, &mut effects);
                 }
             }
             Returned::Recycle => {
                 drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnRecycle }));
-                effects.check(id, connection, Check::OnRecycle);
+                self.begin_check(id, connection, Check::OnRecycle, &mut effects);
             }
             Returned::Broken | Returned::Unfit => {
                 self.tally.discarded += 1;
                 if how == Returned::Unfit {
-                    self.note_unfit(id.index, now);
+                    self.note_unfit(id.index, now, &mut effects);
                 }
-                self.begin_close(id.index, connection, now, &mut effects);
+                self.begin_close(id.index, connection, CloseReason::Broken, now, &mut effects);
             }
         }
-        (late, effects)
+        effects
     }
 
     /// A holder keeps its connection for good: the slot is free at once.
-    pub(crate) fn take_out(&mut self, id: SlotId, now: At) -> (Option<Duration>, Effects<T>) {
+    pub(crate) fn take_out(&mut self, id: SlotId, hold: Hold, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        let late = self.note_held(id, now);
+        self.note_held(id, hold, now, &mut effects);
+        self.tell_slot(id.index, || SlotChange::TakenOut, &mut effects);
         self.vacate(id.index, &mut effects);
         self.tally.taken_out += 1;
         self.plan(now, &mut effects);
-        (late, effects)
+        effects
     }
 
-    fn note_held(&mut self, id: SlotId, now: At) -> Option<Duration> {
-        let SlotState::Claimed(claimed) = self.slot(id.index).state else { return None };
-        self.tally.holds.note(now.nanos_since(claimed.since));
-        claimed.is_reported.then(|| now.since(claimed.since))
+    fn note_held(&mut self, id: SlotId, hold: Hold, now: At, effects: &mut Effects<T>) {
+        let slot = &mut self.slots[id.index as usize];
+        let SlotState::Claimed(claimed) = slot.state else { return };
+        slot.used = now;
+        self.tally.holds.note(now.nanos_since(hold.since), hold.is_timed);
+        effects.is_return_at_end |= self.is_closed;
+        if claimed.is_reported {
+            let backend = Arc::clone(&self.backends.get(slot.backend).backend);
+            effects.came_back(Held { slot: id, backend, place: claimed.place, age: now.since(hold.since) });
+        }
     }
 
     /// How many handles are out.

@@ -4,8 +4,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::backends::FAILING_FROM;
-use super::slots::{Kind, SlotId, SlotState};
-use super::{At, Core, Effects, Slot};
+use super::slots::{Kind, SlotState};
+use super::{At, Core, Effects, Slot, SlotId};
+use crate::change::{BackendChange, PoolChange, SlotChange};
 use crate::claim::ConnectError;
 use crate::interrupt::Interrupt;
 
@@ -27,6 +28,7 @@ impl<T> Core<T> {
             self.begin_connect(backend, false, now, effects);
         }
         self.probe(now, effects);
+        self.renew_unanswered(now, effects);
         self.note_offline(now, effects);
     }
 
@@ -49,10 +51,15 @@ impl<T> Core<T> {
 
     fn note_offline(&mut self, now: At, effects: &mut Effects<T>) {
         if !self.is_offline() {
-            self.timers.offline_since = None;
+            if self.timers.offline_since.take().is_some() {
+                self.tell_pool(|| PoolChange::Online, effects);
+            }
             return;
         }
-        effects.is_news |= self.timers.offline_since.is_none();
+        if self.timers.offline_since.is_none() {
+            effects.is_news = true;
+            self.tell_pool(|| PoolChange::Offline, effects);
+        }
         self.timers.offline_since.get_or_insert(now);
         self.timers.note_waiter(now.plus(self.policy.offline_wait), &mut effects.is_earlier);
     }
@@ -82,8 +89,13 @@ impl<T> Core<T> {
 
     /// Tries backends that do not answer, at their pace, with room that nobody else has a use for.
     fn probe(&mut self, now: At, effects: &mut Effects<T>) {
+        self.backends.has_failing = false;
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
+            if !self.backends.get(index).is_failing() {
+                continue;
+            }
+            self.backends.has_failing = true;
             let due = self.probe_due(index);
             let has_room = self.counts.used() < self.policy.slots_max
                 && self.backends.get(index).counts.used() < self.policy.slots_per_backend();
@@ -151,13 +163,15 @@ impl<T> Core<T> {
         let index = self.free_slot(backend);
         self.slots[index as usize].opened = now;
         drop(self.enter(index, SlotState::Connecting { round, is_probe, is_cancelled: false }));
+        self.tell_slot(index, || SlotChange::Connecting, effects);
         effects.connect(self.id_of(index), target);
     }
 
     fn free_slot(&mut self, backend: u32) -> u32 {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
-            (slot.backend, slot.is_retired, slot.claims, slot.interrupt) = (backend, false, 0, None);
+            (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
+            (slot.claims, slot.interrupt) = (0, None);
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
@@ -165,6 +179,7 @@ impl<T> Core<T> {
             generation: 0,
             backend,
             is_retired: false,
+            is_proven: false,
             state: SlotState::Vacant,
             opened: At::default(),
             expires: At::NEVER,
@@ -193,18 +208,28 @@ impl<T> Core<T> {
             life - self.random.part_of(life.mul_f64(f64::from(self.policy.lifetime_jitter_percent) / 100.0))
         });
         let slot = &mut self.slots[id.index as usize];
+        let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
         slot.interrupt = interrupt;
         self.backends.probes -= u32::from(is_probe);
         let entry = self.backends.get_mut(backend);
+        let was_failing = entry.is_failing();
         entry.failures = 0;
+        let has_recovered = was_failing && !entry.is_failing();
         effects.forget_error(entry.last_error.take());
         entry.probes -= u32::from(is_probe);
         // So that a release never has to make room.
         let missing = entry.counts.live().saturating_sub(entry.idle.len());
         entry.idle.reserve(missing);
+        self.tell_slot(id.index, || SlotChange::Connected, &mut effects);
+        if has_recovered {
+            self.tell_backend(backend, BackendChange::Recovered, &mut effects);
+        }
         self.timers.note_slot(now, now.plus_if(life), &self.policy, &mut effects.is_earlier);
         self.settle(id.index, connection, now, &mut effects);
+        if has_recovered || self.backends.get(backend).was_silent {
+            self.give_up_unanswered(backend, began, &mut effects);
+        }
         self.plan(now, &mut effects);
         effects.is_news = true;
         effects
@@ -213,7 +238,11 @@ impl<T> Core<T> {
     /// A connect has failed, or taken too long.
     pub(crate) fn connect_failed(&mut self, id: SlotId, failure: ConnectError, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        if self.live_slot(id).is_some_and(|slot| slot.state.kind() == Kind::Connecting) {
+        if let Some(slot) = self.live_slot(id).filter(|slot| slot.state.kind() == Kind::Connecting) {
+            let (backend, began) = (slot.backend, slot.opened);
+            if matches!(failure, ConnectError::Failed { .. }) && self.backends.get(backend).was_silent {
+                self.give_up_unanswered(backend, began, &mut effects);
+            }
             self.connect_over(id.index, now, Some(failure), &mut effects);
         }
         effects.is_news = true;
@@ -233,9 +262,15 @@ impl<T> Core<T> {
             return;
         };
         let (round, is_probe, is_cancelled) = (*round, *is_probe, *is_cancelled);
+        self.tell_slot(
+            index,
+            || failure.clone().map_or(SlotChange::ConnectGivenUp, SlotChange::ConnectFailed),
+            effects,
+        );
         self.backends.probes -= u32::from(is_probe);
         let entry = self.backends.get_mut(backend);
         entry.probes -= u32::from(is_probe);
+        let was_failing = entry.is_failing();
         if !is_cancelled {
             entry.connects_failed += 1;
             entry.failed_at = now;
@@ -249,6 +284,9 @@ impl<T> Core<T> {
             if failure.is_some() {
                 effects.forget_error(std::mem::replace(&mut self.backends.get_mut(backend).last_error, failure));
             }
+        }
+        if !was_failing && self.backends.get(backend).is_failing() {
+            self.tell_backend(backend, BackendChange::Failing, effects);
         }
         self.vacate(index, effects);
         self.plan(now, effects);
@@ -264,22 +302,27 @@ impl<T> Core<T> {
 
     /// A connection could not be made ready for a claim. If it never was good for anything, that is as bad as a failed
     /// connect: else a connector whose connections never work would be kept busy for ever.
-    pub(super) fn note_unfit(&mut self, index: u32, now: At) {
+    pub(super) fn note_unfit(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         let slot = self.slot(index);
-        if slot.sound > slot.opened {
+        if slot.is_proven {
             return;
         }
         let backend = slot.backend;
         let entry = self.backends.get_mut(backend);
+        let was_failing = entry.is_failing();
         entry.unsound = entry.unsound.saturating_add(1);
+        let is_failing = entry.is_failing();
         let pause = self.pause(backend);
         self.backends.get_mut(backend).retry_at = now.plus(pause);
+        if is_failing && !was_failing {
+            self.tell_backend(backend, BackendChange::Failing, effects);
+        }
     }
 
-    /// A connection was used, or passed a check. Gives whether its backend was failing until now: more may be opened.
+    /// A connection was used, or passed a check. Gives whether its backend was failing until now.
     pub(super) fn note_sound(&mut self, index: u32, now: At) -> bool {
         let slot = &mut self.slots[index as usize];
-        slot.sound = now;
+        (slot.sound, slot.is_proven) = (now, true);
         let entry = self.backends.get_mut(slot.backend);
         if entry.unsound == 0 {
             return false;
@@ -287,5 +330,11 @@ impl<T> Core<T> {
         let was_failing = entry.is_failing();
         entry.unsound = 0;
         was_failing && !entry.is_failing()
+    }
+
+    /// The backend of a slot was failing until now: more may be opened.
+    pub(super) fn note_recovered(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
+        self.tell_backend(self.slot(index).backend, BackendChange::Recovered, effects);
+        self.plan(now, effects);
     }
 }

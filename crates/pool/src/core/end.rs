@@ -8,6 +8,7 @@ use super::queue::{Failure, Wait};
 use super::slots::{Kind, SlotState};
 use super::{At, Core, Effects};
 use crate::backend::Backend;
+use crate::change::PoolChange;
 use crate::claim::ConnectError;
 use crate::interrupt::Interrupt;
 
@@ -30,16 +31,20 @@ impl<T> Core<T> {
         if std::mem::replace(&mut self.is_closed, true) {
             return effects;
         }
+        self.tell_pool(|| PoolChange::Terminating, &mut effects);
         let waiting: Vec<_> = self.queue.each().map(|(id, wait, ..)| (id, wait)).collect();
         for (id, wait) in waiting {
             match wait {
                 Wait::Failed(_) => continue,
-                Wait::Granted { slot, .. } => self.pass_on(id, slot, now, &mut effects),
+                Wait::Granted(granted) => self.pass_on(id, granted.slot, now, &mut effects),
                 Wait::Queued | Wait::Checking | Wait::Late => {}
             }
             effects.wake(self.queue.set(id, Wait::Failed(Failure::Closed)));
         }
         self.retire(|_| true, now, &mut effects);
+        if self.counts.used() == 0 {
+            self.finish_telling(&mut effects);
+        }
         effects.is_news = true;
         effects
     }

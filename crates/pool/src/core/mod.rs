@@ -9,36 +9,48 @@ mod claims;
 mod connects;
 mod effects;
 mod end;
+mod hits;
 #[cfg(test)]
 mod model;
 mod queue;
 mod random;
+mod silence;
 mod slots;
 mod snapshot;
 mod tally;
+mod tell;
 mod timers;
+mod waits;
 mod warm;
 
+use std::sync::Arc;
+
 pub(crate) use self::at::At;
-use self::backends::Backends;
-pub(crate) use self::claims::{Begun, Polled, Returned, Taken};
-use self::effects::Held;
-pub(crate) use self::effects::{Check, Effects, Rest};
+use self::at::nanos;
+use self::backends::{Backends, Replaced};
+pub(crate) use self::claims::{Back, Begun, Grip, Hold, Polled, Returned, Taken};
+pub(crate) use self::effects::{Effects, Held, Rest};
+use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
-pub(crate) use self::slots::SlotId;
 use self::slots::{Counts, Kind, Slot, SlotState};
 pub(crate) use self::tally::Tally;
 use self::timers::Timers;
 use crate::backend::Backend;
+use crate::change::{BackendChange, CloseReason, PoolChange, SlotChange};
+pub(crate) use crate::change::{Check, SlotId};
+use crate::events::Journal;
 use crate::policy::Policy;
 
 /// The decisions of one pool. `T` is a connection.
 #[derive(Debug)]
 pub(crate) struct Core<T> {
     policy: Policy,
+    /// The policy's `validate_after`.
+    validate_nanos: u64,
     is_closed: bool,
+    /// There may be more than the caps allow.
     was_resized: bool,
     /// How many wait until the pool is warm.
     warming: usize,
@@ -49,12 +61,14 @@ pub(crate) struct Core<T> {
     counts: Counts,
     timers: Timers,
     tally: Tally,
+    journal: Arc<Journal>,
     random: Random,
 }
 
 impl<T> Core<T> {
     pub(crate) fn new(policy: Policy, random: Random) -> Self {
         Self {
+            validate_nanos: policy.validate_after.map_or(u64::MAX, nanos),
             policy,
             is_closed: false,
             was_resized: false,
@@ -66,6 +80,7 @@ impl<T> Core<T> {
             counts: Counts::default(),
             timers: Timers::default(),
             tally: Tally::default(),
+            journal: Arc::default(),
             random,
         }
     }
@@ -74,11 +89,10 @@ impl<T> Core<T> {
         &self.policy
     }
 
-    /// Changes a slot's state and gives the one before. Together with `rework` the only place where that happens, so
-    /// that no count can drift from the states.
+    /// Changes a slot's state and gives the one before.
     fn enter(&mut self, index: u32, to: SlotState<T>) -> SlotState<T> {
-        self.count(index, to.kind());
-        std::mem::replace(&mut self.slots[index as usize].state, to)
+        let slot = &mut self.slots[index as usize];
+        enter(&mut self.counts, self.backends.get_mut(slot.backend), slot, to)
     }
 
     /// Changes a slot's state into one that is made of it.
@@ -91,14 +105,6 @@ impl<T> Core<T> {
         slot.state = after;
         self.counts.shift(from, kind);
         self.backends.get_mut(slot.backend).counts.shift(from, kind);
-    }
-
-    fn count(&mut self, index: u32, to: Kind) {
-        let slot = &self.slots[index as usize];
-        let from = slot.state.kind();
-        debug_assert!(from.may_become(to), "{from:?} to {to:?} is not in the table");
-        self.counts.shift(from, to);
-        self.backends.get_mut(slot.backend).counts.shift(from, to);
     }
 
     fn slot(&self, index: u32) -> &Slot<T> {
@@ -119,6 +125,9 @@ impl<T> Core<T> {
     fn vacate(&mut self, index: u32, effects: &mut Effects<T>) {
         let backend = self.slot(index).backend;
         drop(self.enter(index, SlotState::Vacant));
+        if self.is_closed && self.counts.used() == 0 {
+            self.finish_telling(effects);
+        }
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.vacant.push(index);
@@ -132,30 +141,35 @@ impl<T> Core<T> {
         self.is_closed
             || slot.is_retired
             || slot.expires <= now
-            // Nothing but a resize leaves more than may be.
             || self.was_resized
                 && (beyond(&self.counts, self.policy.slots_max)
                     || beyond(&self.backends.get(slot.backend).counts, self.policy.slots_per_backend()))
     }
 
+    /// Whether a resize has left more than may be, which nothing else does.
+    fn is_beyond_caps(&self) -> bool {
+        let beyond = |counts: &Counts, max: usize| counts.live() > max;
+        beyond(&self.counts, self.policy.slots_max)
+            || self.backends.each().any(|entry| beyond(&entry.counts, self.policy.slots_per_backend()))
+    }
+
     /// Finds a use for a sound connection that nobody has: the first claim in line, else idleness, else its end.
     fn settle(&mut self, index: u32, connection: T, now: At, effects: &mut Effects<T>) {
         if self.is_surplus(index, now) {
-            return self.begin_close(index, connection, now, effects);
+            return self.begin_close(index, connection, CloseReason::Resized, now, effects);
         }
         if let Some(first) = self.queue.first() {
             return self.grant(index, connection, first, now, effects);
         }
-        let slot = &mut self.slots[index as usize];
-        slot.used = now;
-        let backend = slot.backend;
+        let backend = self.slot(index).backend;
         drop(self.enter(index, SlotState::Idle { connection }));
         self.backends.add_idle(backend, index);
     }
 
     /// Lets a connection go, and has another one opened if it is needed.
-    fn begin_close(&mut self, index: u32, connection: T, now: At, effects: &mut Effects<T>) {
+    fn begin_close(&mut self, index: u32, connection: T, why: CloseReason, now: At, effects: &mut Effects<T>) {
         drop(self.enter(index, SlotState::Closing));
+        self.tell_closing(index, why, now, effects);
         effects.close(self.id_of(index), connection);
         self.plan(now, effects);
     }
@@ -167,12 +181,14 @@ impl<T> Core<T> {
         match slot.state {
             SlotState::Connecting { .. } => self.connect_over(id.index, now, None, &mut effects),
             SlotState::Checking { until, .. } => {
-                self.note_unfit(id.index, now);
+                self.note_unfit(id.index, now, &mut effects);
+                self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
                 self.requeue(until, now, &mut effects);
                 self.plan(now, &mut effects);
             }
             SlotState::Closing => {
+                self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
                 self.plan(now, &mut effects);
             }
@@ -189,6 +205,7 @@ impl<T> Core<T> {
             debug_assert!(false, "only a check gives it back");
             return effects;
         };
+        self.tell_slot(id.index, || SlotChange::CheckPassed, &mut effects);
         let has_recovered = self.note_sound(id.index, now);
         match until {
             // It was made ready for this one.
@@ -201,7 +218,7 @@ impl<T> Core<T> {
             }
         }
         if has_recovered {
-            self.plan(now, &mut effects);
+            self.note_recovered(id.index, now, &mut effects);
         }
         effects.is_news = true;
         effects
@@ -212,7 +229,8 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         let Some(&Slot { state: SlotState::Checking { until, .. }, .. }) = self.live_slot(id) else { return effects };
         drop(self.enter(id.index, SlotState::Closing));
-        self.note_unfit(id.index, now);
+        self.tell_closing(id.index, CloseReason::CheckFailed, now, &mut effects);
+        self.note_unfit(id.index, now, &mut effects);
         self.tally.checks_failed += 1;
         self.requeue(until, now, &mut effects);
         self.plan(now, &mut effects);
@@ -222,7 +240,16 @@ impl<T> Core<T> {
     /// Takes over the backends that the resolver has now.
     pub(crate) fn set_backends(&mut self, set: Vec<Backend>, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        for gone in self.backends.replace(set) {
+        let Replaced { added, gone } = self.backends.replace(set);
+        for index in added {
+            self.tell_backend(index, BackendChange::Added, &mut effects);
+            // One that comes back while it still has connections is as it was.
+            if self.backends.get(index).is_failing() {
+                self.tell_backend(index, BackendChange::Failing, &mut effects);
+            }
+        }
+        for gone in gone {
+            self.tell_backend(gone, BackendChange::Removed, &mut effects);
             self.retire(|slot| slot.backend == gone, now, &mut effects);
             effects.forget_error(self.backends.forget_if_unused(gone));
         }
@@ -234,6 +261,7 @@ impl<T> Core<T> {
     /// Closes what is idle now and the rest when it comes back; new connections take their place.
     pub(crate) fn evict(&mut self, now: At) -> Effects<T> {
         let mut effects = Effects::none();
+        self.tell_pool(|| PoolChange::Evicted, &mut effects);
         // What is just being opened is new anyway.
         self.retire(|slot| slot.state.kind() != Kind::Connecting, now, &mut effects);
         self.plan(now, &mut effects);
@@ -246,10 +274,12 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         self.policy = policy;
         self.was_resized = true;
+        let slots_max = self.policy.slots_max;
+        self.tell_pool(|| PoolChange::Resized { slots_max }, &mut effects);
         let idle: Vec<u32> = self.backends.each().flat_map(|entry| entry.idle.iter().copied()).collect();
         for index in idle {
             if self.is_surplus(index, now) {
-                self.close_idle(index, now, &mut effects);
+                self.close_idle(index, CloseReason::Resized, now, &mut effects);
             }
         }
         self.plan(now, &mut effects);
@@ -264,7 +294,7 @@ impl<T> Core<T> {
             }
             slot.is_retired = true;
             match &mut slot.state {
-                SlotState::Idle { .. } => self.close_idle(index, now, effects),
+                SlotState::Idle { .. } => self.close_idle(index, CloseReason::Evicted, now, effects),
                 SlotState::Connecting { is_cancelled, .. } if !*is_cancelled => {
                     *is_cancelled = true;
                     effects.cancel(self.id_of(index));
@@ -274,8 +304,9 @@ impl<T> Core<T> {
         }
     }
 
-    fn close_idle(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
+    fn close_idle(&mut self, index: u32, why: CloseReason, now: At, effects: &mut Effects<T>) {
         if let Some(connection) = self.take_idle(index, SlotState::Closing) {
+            self.tell_closing(index, why, now, effects);
             effects.close(self.id_of(index), connection);
             self.plan(now, effects);
         }

@@ -4,16 +4,9 @@ use std::panic::Location;
 use std::sync::Weak;
 
 use super::at::At;
-use super::effects::Check;
 use super::queue::WaiterId;
+use crate::change::Check;
 use crate::interrupt::Interrupt;
-
-/// Which slot, and which of the connections that have been in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SlotId {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
 
 /// Where a slot is in its life. The connection is in here only while nobody works with it.
 ///
@@ -79,6 +72,8 @@ pub(crate) struct Slot<T> {
     pub(crate) backend: u32,
     /// It is closed as soon as nobody works with it: evicted, or its backend has gone.
     pub(crate) is_retired: bool,
+    /// Its connection was used, or passed a check.
+    pub(crate) is_proven: bool,
     pub(crate) state: SlotState<T>,
     /// When the connection was made.
     pub(crate) opened: At,
@@ -91,6 +86,13 @@ pub(crate) struct Slot<T> {
     pub(crate) claims: u64,
     /// The connection has the other end: nothing of the connector's may be dropped under the lock.
     pub(crate) interrupt: Option<Weak<dyn Interrupt>>,
+}
+
+impl<T> Slot<T> {
+    /// A holder had it, and gave it back fit.
+    pub(crate) fn note_used(&mut self, now: At) {
+        (self.used, self.sound, self.is_proven) = (now, now, true);
+    }
 }
 
 impl<T> SlotState<T> {
@@ -136,15 +138,13 @@ impl Counts {
 
     /// Slots that count against the caps: all that are not vacant. A connection counts until it is closed.
     pub(crate) fn used(&self) -> usize {
-        self.live() + self.of(Kind::Closing)
+        // Vacant ones are not counted when they are made: this is what there is of the others, below zero.
+        0_u32.wrapping_sub(self.0[Kind::Vacant as usize]) as usize
     }
 
     /// Those of them that are not on their way out.
     pub(crate) fn live(&self) -> usize {
-        [Kind::Connecting, Kind::Idle, Kind::Granted, Kind::Claimed, Kind::Checking]
-            .map(|kind| self.of(kind))
-            .iter()
-            .sum()
+        self.used() - self.of(Kind::Closing)
     }
 
     /// Those whose connection is with a user, or about to be.

@@ -2,6 +2,7 @@
 
 use super::slots::{Kind, SlotState};
 use super::{At, Core, Counts};
+use crate::change::SlotId;
 use crate::stats::{BackendStats, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};
 
 impl Counts {
@@ -35,7 +36,7 @@ impl<T> Core<T> {
             connects_failed: entry.connects_failed,
             claims: entry.claims,
         });
-        let slots = self.slots.iter().filter_map(|slot| {
+        let slots = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let status = match &slot.state {
                 SlotState::Vacant => return None,
                 SlotState::Connecting { .. } => SlotStatus::Connecting,
@@ -48,8 +49,11 @@ impl<T> Core<T> {
                 SlotState::Closing => SlotStatus::Closing,
             };
             let backend = (*self.backends.get(slot.backend).backend).clone();
-            Some(SlotStats { backend, status, age: now.since(slot.opened), claims: slot.claims })
+            let id = SlotId { index: index as u32, generation: slot.generation };
+            Some(SlotStats { id, backend, status, age: now.since(slot.opened), claims: slot.claims })
         });
+        let mut waits = self.tally.waits.histogram.clone();
+        waits.note_nothing(self.tally.claims - self.tally.claims_waited);
         PoolStats {
             slots: self.counts.shown(),
             waiting: self.queue.queued(),
@@ -57,8 +61,8 @@ impl<T> Core<T> {
             backends: backends.collect(),
             each_slot: slots.collect(),
             totals: Totals::of(&self.tally),
-            waits: self.tally.waits.clone(),
-            holds: self.tally.holds.clone(),
+            waits,
+            holds: self.tally.holds.histogram.clone(),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What is counted: as sums that only grow, and how long things took in powers of two.
 
+use std::time::Duration;
+
+use super::At;
 use crate::stats::Histogram;
 
 /// Counted since the pool was made.
@@ -16,15 +19,103 @@ pub(crate) struct Tally {
     pub(crate) taken_out: u64,
     pub(crate) checks_failed: u64,
     pub(crate) held_long: u64,
-    pub(crate) waits: Histogram,
-    pub(crate) holds: Histogram,
+    /// Of those that waited.
+    pub(crate) waits: Timings,
+    pub(crate) holds: Timings,
+    pub(crate) sampler: Sampler,
+}
+
+/// How long things of one sort took. Where very many are short only a sample of these is timed, and stands for the rest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timings {
+    pub(crate) histogram: Histogram,
+    /// How many the next one that is timed stands for besides itself.
+    untimed: u64,
+}
+
+impl Timings {
+    /// What takes this long is counted one by one: the recent time is near enough for that.
+    pub(crate) const LONG: Duration = Duration::from_millis(20);
+
+    /// Counts one; `nanos` is exact if it was timed.
+    #[inline]
+    pub(crate) fn note(&mut self, nanos: u64, is_timed: bool) {
+        if nanos >= Self::LONG.as_nanos() as u64 {
+            self.histogram.note(nanos, 1);
+        } else if is_timed {
+            let others = std::mem::take(&mut self.untimed);
+            self.histogram.note(nanos, 1 + others);
+        } else {
+            self.untimed += 1;
+        }
+    }
+}
+
+/// Picks what is timed: up to 64 in each 4 ms, then one in sixteen. To time one takes as long as half a claim.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sampler {
+    window: u64,
+    seen: u32,
+}
+
+impl Sampler {
+    /// The length of a window, as a power of two of nanoseconds.
+    const WINDOW_BITS: u32 = 22;
+    const PER_WINDOW: u32 = 64;
+    const ONE_IN: u32 = 16;
+
+    #[inline]
+    pub(crate) fn picks(&mut self, now: At) -> bool {
+        let window = now.nanos_since(At::default()) >> Self::WINDOW_BITS;
+        if window != self.window {
+            (self.window, self.seen) = (window, 0);
+        }
+        self.seen = self.seen.wrapping_add(1);
+        self.seen <= Self::PER_WINDOW || self.seen.is_multiple_of(Self::ONE_IN)
+    }
 }
 
 impl Histogram {
-    pub(super) fn note(&mut self, nanos: u64) {
-        self.count += 1;
-        self.nanos = self.nanos.saturating_add(nanos);
+    fn note(&mut self, nanos: u64, times: u64) {
+        self.count += times;
+        self.nanos = self.nanos.saturating_add(nanos.saturating_mul(times));
         let bucket = (u64::BITS - nanos.leading_zeros()) as usize;
-        self.buckets[bucket.min(Self::BUCKETS - 1)] += 1;
+        self.buckets[bucket.min(Self::BUCKETS - 1)] += times;
+    }
+
+    /// Counts those that took no time.
+    pub(super) fn note_nothing(&mut self, times: u64) {
+        self.note(0, times);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn few_are_all_timed_and_of_many_one_in_sixteen() {
+        let mut sampler = Sampler::default();
+        let mut picked = |count: u32, at: u64| (0..count).filter(|_| sampler.picks(At::from_nanos(at))).count();
+        assert_eq!(picked(64, 5 * MS), 64);
+        assert_eq!(picked(1_600, 6 * MS), 100);
+        assert_eq!(picked(64, 10 * MS), 64, "a window later");
+    }
+
+    #[test]
+    fn short_ones_stand_for_others_and_long_ones_for_themselves() {
+        let mut timings = Timings::default();
+        for _ in 0..15 {
+            timings.note(4 * MS, false);
+        }
+        timings.note(30 * MS, false);
+        timings.note(40 * MS, true);
+        assert_eq!(timings.histogram.count(), 2);
+        timings.note(1_000, true);
+        let of_size: Vec<_> = timings.histogram.buckets().map(|(_, count)| count).collect();
+        assert_eq!(of_size, [16, 1, 1]);
+        assert_eq!(timings.histogram.sum(), Duration::from_nanos(16 * 1_000 + 70 * MS));
     }
 }

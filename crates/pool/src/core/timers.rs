@@ -10,10 +10,14 @@ use std::time::Duration;
 use super::queue::{Cause, Failure, Shortage, Wait};
 use super::slots::{Kind, SlotState};
 use super::{At, Check, Core, Effects, Held};
+use crate::change::{CloseReason, SlotChange};
 use crate::policy::Policy;
 
 /// Slots are looked at in steps of this, so that many that come due one by one do not cost a look each.
 const SLOTS_STEP: Duration = Duration::from_millis(50);
+
+/// How soon after a claim took a spare the next one is opened.
+const SPARES_STEP: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Timers {
@@ -22,6 +26,8 @@ pub(super) struct Timers {
     backends: At,
     /// When the maintenance task looks next.
     planned: At,
+    /// When it looked last.
+    looked: At,
     /// Since when there has been neither a connection nor a backend to expect one from.
     pub(super) offline_since: Option<At>,
 }
@@ -29,11 +35,13 @@ pub(super) struct Timers {
 impl Default for Timers {
     fn default() -> Self {
         // The task looks once when it starts; before that nobody has to be told.
-        Self { waiters: At::NEVER, slots: At::NEVER, backends: At::NEVER, planned: At::default(), offline_since: None }
+        let (waiters, slots, backends) = (At::NEVER, At::NEVER, At::NEVER);
+        Self { waiters, slots, backends, planned: At::default(), looked: At::default(), offline_since: None }
     }
 }
 
 impl Timers {
+    #[inline]
     pub(super) fn note_waiter(&mut self, at: At, is_earlier: &mut bool) {
         self.waiters = self.waiters.min(at);
         self.expect(at, is_earlier);
@@ -42,6 +50,12 @@ impl Timers {
     pub(super) fn note_backend(&mut self, at: At, is_earlier: &mut bool) {
         self.backends = self.backends.min(at);
         self.expect(at, is_earlier);
+    }
+
+    /// Spares are to be opened in a little while: after the last look if that was later than `now`, which may lag. Else
+    /// each claim would have the task look.
+    pub(super) fn note_spares(&mut self, now: At, is_earlier: &mut bool) {
+        self.note_backend(now.max(self.looked).plus(SPARES_STEP), is_earlier);
     }
 
     /// A connection is there: from now on it may become due for something.
@@ -82,14 +96,13 @@ impl<T> Core<T> {
             self.plan(now, &mut effects);
         }
         let next = self.timers.waiters.min(self.timers.slots).min(self.timers.backends);
-        self.timers.planned = next;
+        (self.timers.planned, self.timers.looked) = (next, now);
         effects.is_earlier = false;
         (next, effects)
     }
 
     fn look_at_waiters(&mut self, now: At, effects: &mut Effects<T>) {
         let offline_ends = self.timers.offline_since.map(|since| (since, self.policy.offline_wait));
-        let hold_max = self.policy.grant_hold_max;
         let (mut failed, mut late) = (Vec::new(), Vec::new());
         let mut next = At::NEVER;
         for (id, wait, began, deadline) in self.queue.each() {
@@ -97,13 +110,13 @@ impl<T> Core<T> {
             let at = match wait {
                 Wait::Queued => deadline.min(offline_at),
                 Wait::Checking | Wait::Late => deadline,
-                Wait::Granted { since, .. } => since.plus(hold_max),
+                Wait::Granted(granted) => self.grant_ends(granted.since),
                 Wait::Failed(_) => At::NEVER,
             };
             match wait {
                 _ if at > now => next = next.min(at),
-                Wait::Granted { slot, .. } => {
-                    late.push((id, slot));
+                Wait::Granted(granted) => {
+                    late.push((id, granted.slot));
                     next = next.min(deadline);
                 }
                 _ if deadline <= now => failed.push((id, Failure::TimedOut(self.shortage(wait)))),
@@ -136,10 +149,12 @@ impl<T> Core<T> {
             _ if connecting == 0 || claimed >= self.policy.slots_max => Cause::Slot,
             _ => Cause::Connect,
         };
-        Shortage { cause, waiting: self.queue.queued(), claimed, connecting }
+        let [waiting, claimed, connecting] = [self.queue.queued(), claimed, connecting].map(|count| count as u32);
+        Shortage { cause, waiting, claimed, connecting }
     }
 
     fn look_at_slots(&mut self, now: At, effects: &mut Effects<T>) {
+        self.was_resized &= self.is_beyond_caps();
         let mut next = if self.counts.live() == 0 { At::NEVER } else { now.plus_if(soonest(&self.policy)) };
         for index in 0..self.slots.len() as u32 {
             let at = match &mut self.slots[index as usize].state {
@@ -151,6 +166,7 @@ impl<T> Core<T> {
                         let (place, age) = (claimed.place, now.since(claimed.since));
                         let slot = self.slot(index);
                         let backend = Arc::clone(&self.backends.get(slot.backend).backend);
+                        self.tell_slot(index, || SlotChange::Held { place: place.into(), age }, effects);
                         effects.report_held(Held { slot: self.id_of(index), backend, place, age });
                         self.tally.held_long += 1;
                     }
@@ -173,7 +189,7 @@ impl<T> Core<T> {
         let too_long = self.policy.idle_timeout.map_or(At::NEVER, |after| slot.used.plus(after));
         let is_spared = too_long <= now && self.surplus() <= 0;
         if expires <= now || (too_long <= now && !is_spared) {
-            self.close_idle(index, now, effects);
+            self.close_idle(index, CloseReason::Unused, now, effects);
             return At::NEVER;
         }
         // Those that were opened together are due together: most of them stay ready meanwhile.
@@ -185,7 +201,7 @@ impl<T> Core<T> {
             && let Some(connection) =
                 self.take_idle(index, SlotState::Checking { until: None, check: Check::Keepalive })
         {
-            effects.check(self.id_of(index), connection, Check::Keepalive);
+            self.begin_check(self.id_of(index), connection, Check::Keepalive, effects);
             return At::NEVER;
         }
         expires.min(checks).min(if is_spared { At::NEVER } else { too_long })

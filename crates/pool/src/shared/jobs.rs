@@ -1,7 +1,7 @@
 //! The tasks that have a slot's connection: opening, checking, closing it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use crate::backend::Backend;
 use crate::claim::ConnectError;
 use crate::connector::{BoxError, ConnectCx, Connected, Connector};
 use crate::core::{Check, SlotId};
-use crate::panics::dispose;
+use crate::panics::{contain, dispose, log};
 
 /// A slot in the hands of a task. However the task ends, the slot does not get lost: if it is dropped, so is the
 /// connection, and then the slot is free.
@@ -43,14 +43,30 @@ impl<K: Connector> Job<K> {
         self.id
     }
 
+    /// The connection is gone: so the slot is free.
+    fn free(&mut self) {
+        let id = self.finish();
+        let now = self.shared.now();
+        let effects = self.shared.lock().vacated(id, now);
+        self.shared.perform(effects);
+    }
+
     fn fail(&mut self, failure: ConnectError) {
-        let error = match &failure {
-            ConnectError::Failed { source, .. } => source.to_string(),
-            ConnectError::TimedOut { .. } | ConnectError::Panicked { .. } => failure.to_string(),
-        };
-        let address = self.target.as_ref().map(|target| target.address);
-        tracing::warn!(pool.name = self.shared.name(), slot.id = self.id.index, backend.addr = ?address,
-            error, "connect failed");
+        // What an error says of itself is a user's code as well.
+        log(|| {
+            let error = match &failure {
+                ConnectError::Failed { source, .. } => source.to_string(),
+                ConnectError::TimedOut { .. } | ConnectError::Panicked { .. } => failure.to_string(),
+            };
+            let address = self.target.as_ref().map(|target| tracing::field::display(target.address));
+            tracing::warn!(
+                pool.name = self.shared.name(),
+                slot.id = self.id.index,
+                backend.addr = address,
+                error,
+                "connect failed"
+            );
+        });
         let id = self.finish();
         let now = self.shared.now();
         let effects = self.shared.lock().connect_failed(id, failure, now);
@@ -60,17 +76,21 @@ impl<K: Connector> Job<K> {
 
 impl<K: Connector> Drop for Job<K> {
     fn drop(&mut self) {
-        dispose(self.connection.take());
+        if let Some(live) = self.connection.take() {
+            live.dispose();
+        }
         if self.is_done {
             return;
         }
         if let Some(target) = self.target.clone().filter(|_| std::thread::panicking()) {
             return self.fail(ConnectError::Panicked { backend: (*target).clone() });
         }
-        let id = self.finish();
-        let now = self.shared.now();
-        let effects = self.shared.lock().vacated(id, now);
-        self.shared.perform(effects);
+        if self.target.is_some() {
+            // It was not given up, and had no time to fail: the runtime has gone, and would refuse any other attempt in
+            // the same way, inside of this one.
+            self.shared.on_runtime_gone();
+        }
+        self.free();
     }
 }
 
@@ -87,7 +107,19 @@ impl Check {
 
 impl<K: Connector> Shared<K> {
     pub(super) fn connects(&self) -> MutexGuard<'_, HashMap<u32, CancellationToken>> {
-        self.connects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connects.lock()
+    }
+}
+
+/// Tells what an attempt has begun elsewhere that it is over, unless it has succeeded. Its token is not the pool's own:
+/// what a user has wait for it may panic when it is woken, and would keep others from hearing of their end.
+struct Unwanted(Option<CancellationToken>);
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        if let Some(token) = self.0.take() {
+            let _panicked = contain(|| token.cancel());
+        }
     }
 }
 
@@ -95,20 +127,24 @@ impl<K: Connector> Shared<K> {
 pub(super) async fn connect<K: Connector>(mut job: Job<K>, backend: Arc<Backend>, cancelled: CancellationToken) {
     let shared = Arc::clone(&job.shared);
     let limit = shared.lock().policy().connect_timeout;
-    let cx = ConnectCx { deadline: Instant::now() + limit, cancelled, spawner: shared.spawner.clone() };
+    let mut unwanted = Unwanted(Some(CancellationToken::new()));
+    let told = unwanted.0.clone().unwrap_or_default();
+    let cx = ConnectCx { deadline: Instant::now() + limit, cancelled: told, spawner: shared.spawner.clone() };
     let opened = tokio::select! {
         // First, so that a connector that is always ready does not outlive its pool.
         biased;
-        // The job is dropped, and with that the slot is free.
-        () = cx.cancelled.cancelled() => return,
+        () = cancelled.cancelled() => return job.free(),
         opened = timeout_at(cx.deadline, shared.connector.connect(&backend, &cx)) => opened,
     };
     let failure = match opened {
         Ok(Ok(Connected { connection, interrupt })) => {
-            tracing::debug!(pool.name = shared.name(), slot.id = job.id.index,
-                backend.addr = %backend.address, "connected");
+            unwanted.0 = None;
+            log(|| {
+                tracing::debug!(pool.name = shared.name(), slot.id = job.id.index,
+                    backend.addr = %backend.address, "connected");
+            });
             let weak = interrupt.as_ref().map(Arc::downgrade);
-            let live = Box::new(Live { connection, backend, _interrupt: interrupt });
+            let live = Box::new(Live { connection, backend, interrupt });
             let id = job.finish();
             let now = shared.now();
             let effects = shared.lock().connected(id, live, weak, now);
@@ -146,8 +182,10 @@ pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
         }
         (outcome, live) => {
             if let (Err(error), false) = (outcome, shared.stop.is_cancelled()) {
-                tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, check = kind.name(),
-                    %error, "check failed");
+                log(|| {
+                    tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, check = kind.name(),
+                        %error, "check failed");
+                });
             }
             job.connection = live;
             let effects = shared.lock().check_failed(job.id, now);
@@ -170,9 +208,17 @@ pub(super) async fn close<K: Connector>(mut job: Job<K>) {
     let shared = Arc::clone(&job.shared);
     let Some(live) = job.connection.take() else { return };
     let limit = shared.lock().policy().close_timeout;
-    let Live { connection, backend, _interrupt } = *live;
+    let Live { connection, backend, interrupt } = *live;
+    // Before the connection: were the destructors of both to panic at once, the process would end.
+    dispose(interrupt);
     if timeout(limit, shared.connector.close(connection)).await.is_err() {
-        tracing::warn!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address,
-            "close took too long");
+        log(|| {
+            tracing::warn!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address,
+                "close took too long");
+        });
+    } else {
+        log(|| {
+            tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address, "closed");
+        });
     }
 }

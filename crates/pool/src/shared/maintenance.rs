@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use crate::connector::Connector;
 use crate::core::At;
+use crate::panics::log;
 use crate::resolver::Resolver;
 
 /// Notes that the runtime has gone if the task is dropped before its time.
@@ -21,12 +22,12 @@ impl<K: Connector> Drop for Presence<K> {
 
 impl<K: Connector> Shared<K> {
     /// Nobody would serve those who wait.
-    fn on_runtime_gone(self: &Arc<Self>) {
+    pub(super) fn on_runtime_gone(self: &Arc<Self>) {
         if self.stop.is_cancelled() {
             return;
         }
         self.runtime_gone.store(true, Ordering::Release);
-        tracing::warn!(pool.name = self.name(), "the runtime of the pool has gone");
+        log(|| tracing::warn!(pool.name = self.name(), "the runtime of the pool has gone"));
         self.close();
     }
 
@@ -39,21 +40,25 @@ impl<K: Connector> Shared<K> {
     }
 }
 
-/// Keeps all timers of the pool.
-pub(crate) async fn maintain<K: Connector>(shared: Arc<Shared<K>>) {
-    let presence = Presence(shared);
+/// Keeps all timers of the pool. The runtime's end is noticed even if it comes before the first poll.
+pub(crate) fn maintain<K: Connector>(shared: Arc<Shared<K>>) -> impl Future<Output = ()> + Send {
+    keep_timers(Presence(shared))
+}
+
+async fn keep_timers<K: Connector>(presence: Presence<K>) {
     let shared = &presence.0;
     loop {
+        shared.clock.look_for_pause();
         let now = shared.now();
         let (next, effects) = shared.lock().tick(now);
         shared.perform(effects);
-        let next = (next < At::NEVER).then(|| shared.epoch + next.since_start());
+        let next = (next < At::NEVER).then(|| shared.clock.instant(next));
         tokio::select! {
             // Stop first: nothing is due any more.
             biased;
             () = shared.stop.cancelled() => return,
             () = shared.earlier.notified() => {}
-            () = async { sleep_until(next.unwrap_or(shared.epoch)).await }, if next.is_some() => {}
+            () = async { sleep_until(next.unwrap_or_else(Instant::now)).await }, if next.is_some() => {}
         }
     }
 }
@@ -68,7 +73,7 @@ pub(crate) async fn resolve<K: Connector>(shared: Arc<Shared<K>>, mut resolver: 
             found = resolver.next() => found,
         };
         let Some(backends) = found else { return };
-        tracing::debug!(pool.name = shared.name(), backends = backends.len(), "backends resolved");
+        log(|| tracing::debug!(pool.name = shared.name(), backends = backends.len(), "backends resolved"));
         let now = shared.now();
         let effects = shared.lock().set_backends(backends, now);
         shared.perform(effects);

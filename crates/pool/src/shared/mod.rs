@@ -1,5 +1,6 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
+mod clock;
 mod jobs;
 mod maintenance;
 mod owner;
@@ -8,33 +9,46 @@ mod perform;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
 use landfall_lifecycle::{Ending, TaskName, TaskSet};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::sync::Notify as NotifyOne;
 use tokio_util::sync::CancellationToken;
 
+use self::clock::Clock;
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{At, Begun, Core, Failure, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{
+    At, Back, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
+};
+use crate::events::Journal;
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
-use crate::panics::contain;
+use crate::panics::{contain, dispose, log, wake};
 use crate::policy::{Policy, PolicyError};
+use crate::sync::Mutex;
 
 /// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
 pub(crate) struct Live<C> {
     pub(crate) connection: C,
     pub(crate) backend: Arc<Backend>,
     /// The core refers to it weakly.
-    pub(crate) _interrupt: Option<Arc<dyn Interrupt>>,
+    pub(crate) interrupt: Option<Arc<dyn Interrupt>>,
+}
+
+impl<C> Live<C> {
+    /// Drops what is the user's, each by itself: two destructors that panic at once would end the process.
+    pub(super) fn dispose(self) {
+        let Self { connection, interrupt, .. } = self;
+        dispose(connection);
+        dispose(interrupt);
+    }
 }
 
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
@@ -43,7 +57,7 @@ type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
 pub(crate) struct Lease<K: Connector> {
     pub(crate) id: SlotId,
     pub(crate) connection: Box<Live<K::Connection>>,
-    pub(crate) since: At,
+    pub(crate) hold: Hold,
     pub(crate) place: &'static Location<'static>,
 }
 
@@ -69,33 +83,39 @@ pub(crate) struct Shared<K: Connector> {
     connector: K,
     pub(crate) claim_timeout: Duration,
     core: Mutex<Inner<K>>,
-    epoch: Instant,
+    /// Whether a connection was idle when a claim or a release looked last. A hint: connections become idle, and cease to
+    /// be, in other ways too.
+    had_idle: AtomicBool,
+    clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
     stop: CancellationToken,
     /// The connects under way, to be given up one by one.
     connects: Mutex<HashMap<u32, CancellationToken>>,
     /// Something is due earlier than the maintenance task thinks.
-    earlier: Notify,
-    /// Something changed that is no claim's business.
-    news: Notify,
+    earlier: NotifyOne,
+    /// What changes that is no claim's business.
+    journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
 }
 
 impl<K: Connector> Shared<K> {
     pub(crate) fn new(name: TaskName, connector: K, policy: Policy, tasks: TaskSet, runtime: Runtime) -> Self {
+        let claim_timeout = policy.claim_timeout;
+        let core = Core::new(policy, Random::from_process());
         Self {
             name,
             connector,
-            claim_timeout: policy.claim_timeout,
-            core: Mutex::new(Core::new(policy, Random::from_process())),
-            epoch: Instant::now(),
+            claim_timeout,
+            journal: Arc::clone(core.journal()),
+            core: Mutex::new(core),
+            had_idle: AtomicBool::new(true),
+            clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
             connects: Mutex::default(),
-            earlier: Notify::new(),
-            news: Notify::new(),
+            earlier: NotifyOne::new(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
         }
@@ -105,55 +125,109 @@ impl<K: Connector> Shared<K> {
         self.name.as_str()
     }
 
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
     pub(crate) fn ending(&self) -> &Ending {
         &self.ending
     }
 
     /// The pool's own time.
     pub(crate) fn now(&self) -> At {
-        At::after_start(self.epoch.elapsed())
+        self.clock.now()
+    }
+
+    /// What that was a few milliseconds ago at most.
+    pub(crate) fn recent(&self) -> At {
+        self.clock.recent()
     }
 
     /// Only this crate's code runs under it, and it panics nowhere: what a poisoned lock guards is sound.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner<K>> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        self.core.lock()
     }
 
     /// Asks the connector whether a connection that was claimed is fit, and makes a handle of it if it is.
+    #[inline]
     pub(crate) fn make_ready(self: &Arc<Self>, mut lease: Lease<K>) -> Ready<K> {
         match self.fitness(&mut lease.connection.connection, Moment::Claim) {
             Fitness::Fit => Ready::Handle(self.hand_out(lease)),
             Fitness::Prepare => Ready::Prepare(lease),
             Fitness::Broken => {
-                self.give_back(lease.id, lease.connection, Returned::Unfit, lease.place);
+                self.give_back(lease, Returned::Unfit);
                 Ready::Broken
             }
         }
     }
 
+    /// What a claim has of a connection that it was given at `now`, which may be a few milliseconds old.
+    #[inline]
+    pub(crate) fn lease(
+        &self,
+        grip: Grip,
+        connection: Box<Live<K::Connection>>,
+        now: At,
+        place: &'static Location<'static>,
+    ) -> Lease<K> {
+        let since = if grip.is_timed { self.now() } else { now };
+        Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, place }
+    }
+
+    #[inline]
     pub(crate) fn hand_out(self: &Arc<Self>, lease: Lease<K>) -> Handle<K> {
         Handle::new(Arc::clone(self), lease)
     }
 
+    #[inline]
     pub(crate) fn fitness(&self, connection: &mut K::Connection, at: Moment) -> Fitness {
         contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|| {
-            tracing::warn!(pool.name = self.name(), "connector panicked");
+            log(|| tracing::warn!(pool.name = self.name(), "connector panicked"));
             Fitness::Broken
         })
     }
 
+    /// Whether a first look is worth a lock: where it is not, [`Self::take_or_wait`] needs none.
+    #[inline]
+    pub(crate) fn may_have_idle(&self) -> bool {
+        self.had_idle.load(Ordering::Relaxed)
+    }
+
+    /// To be called under the lock. Nearly always it is as it was, and a look costs less than a change.
+    #[inline]
+    fn note_idle(&self, has_idle: bool) {
+        if self.may_have_idle() != has_idle {
+            self.had_idle.store(has_idle, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
     pub(crate) fn take_or_wait(
         self: &Arc<Self>,
         now: At,
         waiter: Waiter,
         is_first: bool,
     ) -> Begun<Box<Live<K::Connection>>> {
-        let (begun, effects) = self.lock().take_or_wait(now, waiter, is_first);
+        let mut core = self.lock();
+        let mut is_earlier = false;
+        let waiter = if is_first { Err(waiter) } else { core.line_up(waiter, &mut is_earlier) };
+        let waiter = match waiter {
+            Ok(id) => {
+                drop(core);
+                self.tell_if_earlier(is_earlier);
+                return Begun::Waits(id);
+            }
+            Err(waiter) => waiter,
+        };
+        let (begun, effects) = core.take_or_wait(now, waiter, is_first);
+        self.note_idle(core.has_idle());
+        drop(core);
         self.perform(effects);
         begun
     }
 
     /// Takes an idle connection, validated or not.
+    #[inline]
     pub(crate) fn take(
         &self,
         now: At,
@@ -161,17 +235,30 @@ impl<K: Connector> Shared<K> {
         validates: bool,
     ) -> Taken<Box<Live<K::Connection>>> {
         let mut is_earlier = false;
-        let taken = self.lock().take(now, place, validates, &mut is_earlier);
+        let taken = {
+            let mut core = self.lock();
+            let taken = core.take(now, place, validates, &mut is_earlier);
+            self.note_idle(core.has_idle());
+            taken
+        };
+        self.tell_if_earlier(is_earlier);
+        taken
+    }
+
+    /// Tells the maintenance task that something is due earlier than it thinks.
+    #[inline]
+    fn tell_if_earlier(&self, is_earlier: bool) {
         if is_earlier {
             self.earlier.notify_one();
         }
-        taken
     }
 
     pub(crate) fn check_for_claim(self: &Arc<Self>, lease: Lease<K>, waiter: Waiter) -> WaiterId {
         let now = self.now();
         let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
         self.perform(effects);
+        // The pool has it again: the end may have been waiting for that.
+        self.finish_if_over();
         id
     }
 
@@ -179,17 +266,17 @@ impl<K: Connector> Shared<K> {
     pub(crate) fn prepare_for_nobody(self: &Arc<Self>, lease: Lease<K>) {
         let effects = self.lock().prepare_for_nobody(lease.id, lease.connection);
         self.perform(effects);
+        self.finish_if_over();
     }
 
+    #[inline]
     pub(crate) fn poll_waiter(self: &Arc<Self>, id: WaiterId, waker: &Waker) -> Polled<Box<Live<K::Connection>>> {
-        let (polled, effects) = self.lock().poll_waiter(id, None, || self.now());
-        self.perform(effects);
-        if !matches!(polled, Polled::Waits) {
+        if let Some(polled) = self.lock().collect(id, || self.now()) {
             return polled;
         }
         // Cloning a waker is a user's code: not under the lock, and only for who has to go on waiting.
         let waker = waker.clone();
-        let (polled, effects) = self.lock().poll_waiter(id, Some(waker), || self.now());
+        let (polled, effects) = self.lock().poll_waiter(id, waker, || self.now());
         self.perform(effects);
         polled
     }
@@ -200,43 +287,30 @@ impl<K: Connector> Shared<K> {
         self.perform(effects);
     }
 
-    pub(crate) fn give_back(
-        self: &Arc<Self>,
-        id: SlotId,
-        connection: Box<Live<K::Connection>>,
-        how: Returned,
-        place: &'static Location<'static>,
-    ) {
-        let now = self.now();
-        let (held, effects, is_closed) = {
+    #[inline]
+    pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
+        let Lease { id, connection, hold, .. } = lease;
+        let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
+        let back = {
             let mut core = self.lock();
-            let (held, effects) = core.give_back(id, connection, how, now);
-            (held, effects, core.is_closed())
+            let back = core.give_back(id, connection, how, hold, now);
+            self.note_idle(core.has_idle());
+            back
         };
-        self.perform(effects);
-        if held.is_some() || is_closed {
-            self.after_return(held, place);
+        match back {
+            Back::Idle => {}
+            Back::Passed { wake: waker, is_earlier } => {
+                waker.into_iter().for_each(wake);
+                self.tell_if_earlier(is_earlier);
+            }
+            Back::Other(effects) => self.perform(effects),
         }
     }
 
-    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, place: &'static Location<'static>) {
+    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold) {
         let now = self.now();
-        let (held, effects) = self.lock().take_out(id, now);
+        let effects = self.lock().take_out(id, hold, now);
         self.perform(effects);
-        self.after_return(held, place);
-    }
-
-    fn after_return(self: &Arc<Self>, held: Option<Duration>, place: &'static Location<'static>) {
-        if let Some(held) = held {
-            tracing::info!(
-                pool.name = self.name(),
-                loc.file = place.file(),
-                loc.line = place.line(),
-                ?held,
-                "long-held connection came back"
-            );
-        }
-        self.finish_if_over();
     }
 
     pub(crate) fn evict(self: &Arc<Self>) {
@@ -264,7 +338,7 @@ impl<K: Connector> Shared<K> {
         let _warming = Warming(self);
         self.perform(effects);
         loop {
-            let news = self.news.notified();
+            let news = self.journal.news.notified();
             let now = self.now();
             let (is_closed, is_warm, is_offline, (backends, last)) = {
                 let core = self.lock();
@@ -301,7 +375,7 @@ impl<K: Connector> Shared<K> {
         match failure {
             Failure::Closed => self.closed_error(),
             Failure::TimedOut(shortage) => {
-                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting }
+                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting as usize }
             }
             Failure::Offline => match self.lock().offline() {
                 (0, _) => ClaimError::NoBackends { pool },

@@ -8,7 +8,7 @@ use landfall_lifecycle::{Ending, Owner, Remnant, Report, SelfJoin, Shutdown, Ter
 
 use super::Shared;
 use crate::connector::Connector;
-use crate::panics::contain;
+use crate::panics::{contain, log};
 
 /// The first to end of what a pool is made of; the tasks that close connections end after it.
 ///
@@ -56,9 +56,14 @@ impl<K: Connector> Owner for Shared<K> {
 
     fn on_grace_over(self: &Arc<Self>) {
         let interrupts = self.lock().take_interrupts();
-        for interrupt in interrupts.iter().filter_map(std::sync::Weak::upgrade) {
-            if contain(|| interrupt.interrupt(&self.spawner)).is_none() {
-                tracing::warn!(pool.name = self.name.as_str(), "interrupt panicked");
+        for interrupt in interrupts {
+            let interrupts = || {
+                // It may be the last by now, and then is dropped in here too.
+                let Some(interrupt) = interrupt.upgrade() else { return };
+                interrupt.interrupt(&self.spawner);
+            };
+            if contain(interrupts).is_none() {
+                log(|| tracing::warn!(pool.name = self.name.as_str(), "interrupt panicked"));
             }
         }
     }

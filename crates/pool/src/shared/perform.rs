@@ -8,8 +8,8 @@ use super::jobs::{Job, check, close, connect};
 use super::{Live, Shared};
 use crate::backend::Backend;
 use crate::connector::Connector;
-use crate::core::{Check, Effects, Rest, SlotId};
-use crate::panics::{contain, dispose, wake};
+use crate::core::{Check, Effects, Held, Rest, SlotId};
+use crate::panics::{contain, dispose, log, wake};
 
 impl<K: Connector> Shared<K> {
     /// Does what a change asks for: nearly always nothing.
@@ -21,27 +21,30 @@ impl<K: Connector> Shared<K> {
     }
 
     fn perform_some(self: &Arc<Self>, effects: Effects<Box<Live<K::Connection>>>) {
-        let (is_earlier, is_news) = (effects.is_earlier, effects.is_news);
+        let Effects { is_earlier, is_news, is_return_at_end, .. } = effects;
         // Those who wait come first; the rest may take a while.
         let (first, rest) = effects.into_parts();
         if let Some(waker) = first {
             wake(waker);
         }
-        if is_earlier {
-            self.earlier.notify_one();
-        }
-        if is_news && contain(|| self.news.notify_waiters()).is_none() {
-            tracing::error!(pool.name = self.name(), "waker panicked");
+        self.tell_if_earlier(is_earlier);
+        if is_news {
+            self.journal.news.notify_all();
         }
         if let Some(rest) = rest {
             self.perform_rest(*rest);
         }
+        if is_return_at_end {
+            self.finish_if_over();
+        }
     }
 
     fn perform_rest(self: &Arc<Self>, rest: Rest<Box<Live<K::Connection>>>) {
-        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held } = rest;
+        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held, came_back } = rest;
         wakers.into_iter().for_each(wake);
-        dispose((forget, errors));
+        // One by one: a panic while another one unwinds would end the process.
+        forget.into_iter().for_each(dispose);
+        errors.into_iter().for_each(dispose);
         for slot in cancel {
             self.cancel_connect(slot);
         }
@@ -56,8 +59,17 @@ impl<K: Connector> Shared<K> {
         }
         for held in held {
             let place = held.place;
-            tracing::warn!(pool.name = self.name(), slot.id = held.slot.index, backend.addr = %held.backend.address,
-                loc.file = place.file(), loc.line = place.line(), elapsed = ?held.age, "connection held for long");
+            log(|| {
+                tracing::warn!(pool.name = self.name(), slot.id = held.slot.index,
+                    backend.addr = %held.backend.address, loc.file = place.file(), loc.line = place.line(),
+                    elapsed = ?held.age, "connection held for long");
+            });
+        }
+        if let Some(Held { place, age, .. }) = came_back {
+            log(|| {
+                tracing::info!(pool.name = self.name(), loc.file = place.file(), loc.line = place.line(),
+                    elapsed = ?age, "long-held connection came back");
+            });
         }
     }
 

@@ -40,6 +40,38 @@ fn without_a_runtime_or_its_timers_nothing_is_built() {
     assert!(matches!(timeless.block_on(async { build(plain(1)) }), Err(BuildError::NoRuntime { .. })));
 }
 
+/// Its own tasks are dropped before their first poll.
+#[test]
+fn a_pool_built_on_a_runtime_that_has_gone_says_so() {
+    let _watched = crate::harness::Watchdog::new();
+    for runtime in [multi_thread(), tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()] {
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let _entered = handle.enter();
+        let net = Net::default();
+        let kept = std::sync::Arc::new(());
+        let resolver = Kept(std::sync::Arc::clone(&kept));
+        let builder = Pool::builder("pool").resolver(resolver).connector(net.connector());
+        let pool = builder.policy(plain(1)).build().unwrap();
+        let error = futures_executor::block_on(pool.claim()).unwrap_err();
+        assert!(matches!(error, landfall_pool::ClaimError::RuntimeGone { .. }), "{error}");
+        assert!(pool.terminate_blocking(&crate::harness::long()).unwrap().is_clean());
+        assert_eq!(std::sync::Arc::strong_count(&kept), 1, "something of it is left");
+    }
+}
+
+/// Is there for as long as its task.
+struct Kept(std::sync::Arc<()>);
+
+impl landfall_pool::Resolver for Kept {
+    async fn next(&mut self) -> Option<Vec<Backend>> {
+        let Self(kept) = self;
+        std::future::pending::<()>().await;
+        drop(std::sync::Arc::clone(kept));
+        None
+    }
+}
+
 #[test]
 fn the_same_backend_twice_is_one() {
     paused(|| async {

@@ -124,7 +124,7 @@ fn a_grant_that_is_not_taken_passes_on_and_its_claim_comes_first() {
         let began = Instant::now();
         drop(held);
         let held = awake.await.unwrap();
-        assert_eq!(began.elapsed(), 100 * MS);
+        assert!((100 * MS..=112 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
         // It looks again, and is before the one that has waited all the time.
         assert!(futures_util::poll!(&mut asleep).is_pending());
         drop(held);

@@ -319,3 +319,27 @@ impl Terminate for Driven {
         self.pool.calling_task()
     }
 }
+
+/// Attempts that go with their runtime are failures, after which other backends are tried, and the runtime refuses
+/// that: not one inside of the other, with as many stack frames as there are backends.
+#[test]
+fn a_runtime_that_goes_beside_many_backends_needs_no_stack_for_each() {
+    const BACKENDS: u16 = 5_000;
+    let _watched = crate::harness::Watchdog::new();
+    for runtime in [multi_thread(), tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()] {
+        let net = Net::default();
+        for number in 0..BACKENDS {
+            net.set(number, Mode::Hangs);
+        }
+        let pool = runtime.block_on(async {
+            let mut policy = plain(64);
+            policy.slots_min = 64;
+            let pool = pool_of(&net, policy, BACKENDS);
+            until(|| net.calls("connect") == 64).await;
+            pool
+        });
+        drop(runtime);
+        assert_eq!(pool.slots(), landfall_pool::SlotCounts::default());
+        assert_clean(&pool.terminate_blocking(&long()).unwrap());
+    }
+}

@@ -1,5 +1,6 @@
 //! What the crate logs, captured for the whole process and told apart by the pool's name.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::sync::{Mutex, Once, PoisonError};
 
@@ -7,13 +8,16 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::fake::{Mode, Net};
+use crate::harness::{SECOND, end, named, plain};
+
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Capture;
 
 impl Subscriber for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.target().starts_with("landfall")
+        *metadata.level() <= Level::DEBUG && metadata.target().starts_with("landfall")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -46,8 +50,72 @@ pub(crate) fn capture() {
     INSTALLED.call_once(|| tracing::subscriber::set_global_default(Capture).unwrap());
 }
 
+/// The names of the fields of the lines so far.
+fn fields(lines: &[String]) -> BTreeSet<&str> {
+    let words = lines.iter().flat_map(|line| line.split_whitespace());
+    words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| !name.contains('"')).collect()
+}
+
 /// The lines so far about a pool that contain `text`.
 pub(crate) fn lines_with(pool: &str, text: &str) -> Vec<String> {
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     lines.iter().filter(|line| line.contains(pool) && line.contains(text)).cloned().collect()
+}
+
+/// One word for one thing: the names that the whole house uses, and what only a pool has.
+const WORDS: &[&str] = &[
+    "backend.addr",
+    "backends",
+    "check",
+    "claimed",
+    "elapsed",
+    "error",
+    "holders",
+    "idle",
+    "loc.file",
+    "loc.line",
+    "message",
+    "pool.name",
+    "slot.id",
+];
+
+#[test]
+fn what_is_logged_has_the_words_of_the_house() {
+    capture();
+    crate::harness::paused(|| async {
+        let net = Net::default();
+        let mut policy = plain(2);
+        policy.held_report_after = Some(SECOND);
+        policy.keepalive = Some(SECOND);
+        let pool = named("worded", &net, policy);
+        let held = pool.claim().await.unwrap();
+        drop(pool.claim().await.unwrap());
+        net.set_hook("is_valid", Mode::Fails);
+        tokio::time::sleep(2 * SECOND).await;
+        drop(held);
+        net.set(0, Mode::Fails);
+        net.set_hook("close", Mode::Hangs);
+        pool.evict();
+        assert!(pool.claim_within(SECOND).await.is_err());
+        tokio::time::sleep(10 * SECOND).await;
+        net.set_hook("close", Mode::Works);
+        end(&pool, &net).await;
+    });
+    let lines = lines_with("pool.name=\"worded\"", "");
+    for (level, message) in [
+        ("INFO", "pool started"),
+        ("DEBUG", "backends resolved"),
+        ("DEBUG", "connected"),
+        ("DEBUG", "closed"),
+        ("DEBUG", "check failed"),
+        ("WARN", "connect failed"),
+        ("WARN", "connection held for long"),
+        ("INFO", "long-held connection came back"),
+        ("WARN", "close took too long"),
+    ] {
+        let is_there = |line: &String| line.starts_with(level) && line.contains(&format!("message={message}"));
+        assert!(lines.iter().any(is_there), "no {message:?} at {level} in {lines:#?}");
+    }
+    let strange: Vec<_> = fields(&lines).into_iter().filter(|name| !WORDS.contains(name)).collect();
+    assert!(strange.is_empty(), "{strange:?}");
 }

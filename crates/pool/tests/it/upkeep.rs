@@ -170,6 +170,26 @@ fn a_pool_can_be_resized_while_everything_is_out() {
     });
 }
 
+/// Checks are no use: they once kept a connection from ever being unused for long.
+#[test]
+fn a_connection_that_is_checked_and_not_used_is_closed_all_the_same() {
+    paused(|| async {
+        let net = Net::default();
+        let policy = with(4, |it| {
+            it.idle_timeout = Some(10 * SECOND);
+            it.keepalive = Some(SECOND);
+        });
+        let pool = pool(&net, policy);
+        drop(claim_all(&pool, 4).await);
+        tokio::time::sleep(9 * SECOND).await;
+        assert_eq!(net.alive(), 4);
+        assert!(net.calls("is_valid") >= 4 * 5, "{}", net.calls("is_valid"));
+        tokio::time::sleep(2 * SECOND).await;
+        assert_eq!(net.alive(), 0);
+        end(&pool, &net).await;
+    });
+}
+
 #[test]
 fn evicted_connections_are_replaced_when_nobody_uses_them() {
     paused(|| async {

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod bad_input;
+mod cancel;
+mod defects;
 mod ending;
 mod events;
 mod harness;

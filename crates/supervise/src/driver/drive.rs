@@ -17,7 +17,7 @@ use crate::engine::Event;
 use crate::events::TreeEventKind;
 #[cfg(landfall_faults)]
 use crate::faults::{self, Fault};
-use crate::panics::{contain, into_message};
+use crate::panics::{contain, drop_each, into_message};
 use crate::report::EndCause;
 
 /// Ends of what is no task of the supervisor's own.
@@ -141,7 +141,7 @@ impl Core {
     /// All has ended: says so to whoever waits.
     async fn conclude(self: &Arc<Self>, cause: EndCause) {
         // The tasks have told that they are through; now they are gone.
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = self.at_once();
         #[cfg(landfall_faults)]
         let joins = !faults::is_armed(Fault::SkipJoin);
         #[cfg(not(landfall_faults))]
@@ -149,12 +149,15 @@ impl Core {
         if joins && let Err(error) = self.workers.terminate(&now).await {
             tracing::error!(supervisor = self.name, %error, "the driver is no task of its workers' set");
         }
-        let (calls, inbox) = {
+        let left = {
             let mut state = self.lock();
             state.cause = Some(cause.clone());
-            (std::mem::take(&mut state.calls), std::mem::take(&mut state.inbox))
+            let calls = std::mem::take(&mut state.calls);
+            (calls, std::mem::take(&mut state.inbox), std::mem::take(&mut state.watchers))
         };
-        drop((calls, inbox));
+        let (calls, inbox, watchers) = left;
+        drop((calls, watchers));
+        drop_each(&self.name, inbox);
         tracing::debug!(supervisor = self.name, %cause, "supervisor ended");
         self.hub.tell(&self.path, TreeEventKind::Ended(cause.clone()));
         self.started.send_if_modified(|started| started.is_none() && started.replace(Err(cause.clone())).is_none());
@@ -173,8 +176,8 @@ impl Core {
     /// Ends everything without the engine.
     async fn collapse(self: &Arc<Self>, message: String) {
         let spent = self.lock().engine.fall();
-        drop(contain(|| drop(spent)));
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        drop_each(&self.name, spent);
+        let now = self.at_once();
         self.abort_all();
         if let Err(error) = self.workers.terminate(&now).await {
             tracing::error!(supervisor = self.name, %error, "the driver is no task of its workers' set");
@@ -202,7 +205,7 @@ impl Core {
 
     /// Aborts everything, now, without waiting.
     pub(super) fn abort_all(&self) {
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = self.at_once();
         self.workers.begin_terminate(&now);
         let owners: Vec<_> = self.lock().live.values().filter_map(|live| live.body.owner()).collect();
         for owner in owners {

@@ -15,11 +15,13 @@ mod tests;
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
+use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use landfall_lifecycle::{Clock, Ending, Report, Shutdown, SpawnError, TaskId, TaskSet, Terminate};
+use futures_util::future::{BoxFuture, FutureExt};
+use landfall_lifecycle::{Clock, Ending, Reason, Report, Shutdown, SpawnError, TaskId, TaskSet, Terminate};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::builder::SupervisorBuilder;
@@ -30,6 +32,8 @@ use crate::engine::{Call, CallId, Engine, Event, Reply, Up};
 use crate::events::{Events, Hub};
 use crate::exit::Exit;
 use crate::make::Make;
+use crate::panics::contain;
+use crate::partitions::Routing;
 use crate::policy::Strategy;
 use crate::report::EndCause;
 use crate::start_error::StartError;
@@ -61,6 +65,8 @@ pub(crate) struct Core {
     strategy: Strategy,
     /// What makes instances from arguments, if there is a template.
     factory: Option<Arc<dyn Any + Send + Sync>>,
+    /// How keys are routed, if the children are partitions.
+    routing: Option<Arc<Routing>>,
     /// The names from the root of the tree down.
     path: Arc<[String]>,
     above: Option<Above>,
@@ -86,6 +92,8 @@ struct State {
     calls: HashMap<CallId, oneshot::Sender<Answer>>,
     next_call: u64,
     live: HashMap<InstanceId, Live>,
+    /// Who waits until an instance has gone.
+    watchers: HashMap<InstanceId, Vec<oneshot::Sender<Exit>>>,
     /// How the tree terminates, if somebody terminates it.
     how: Option<Shutdown>,
     /// What components and supervisors reported that ended with this supervisor.
@@ -176,12 +184,14 @@ where
         calls: HashMap::new(),
         next_call: 0,
         live: HashMap::new(),
+        watchers: HashMap::new(),
         how: None,
         reports: Vec::new(),
         cause: None,
     };
     let core = Arc::new(Core {
         factory: builder.factory,
+        routing: builder.routing,
         strategy: builder.settings.strategy,
         path,
         above,
@@ -239,6 +249,10 @@ impl Core {
         self.factory.as_deref()
     }
 
+    pub(crate) fn routing(&self) -> Option<&Arc<Routing>> {
+        self.routing.as_ref()
+    }
+
     pub(crate) fn strategy(&self) -> Strategy {
         self.strategy
     }
@@ -259,6 +273,11 @@ impl Core {
     /// Looks at the engine as it stands.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Engine<Make>) -> T) -> T {
         look(&self.lock().engine)
+    }
+
+    /// A termination without any time, on the supervisor's clock.
+    pub(crate) fn at_once(&self) -> Shutdown {
+        Shutdown::within_on(self.clock.clone(), Duration::ZERO, Duration::ZERO).because(Reason::ParentTerminating)
     }
 
     pub(crate) fn cause(&self) -> Option<EndCause> {
@@ -285,6 +304,26 @@ impl Core {
         let mut started = self.started.subscribe();
         let result = started.wait_for(Option::is_some).await.map(|result| result.clone());
         result.ok().flatten().unwrap_or(Err(EndCause::Terminated))
+    }
+
+    /// Tells when nothing is left of an instance, and how it ended; none if nothing is.
+    pub(crate) fn watch(&self, instance: InstanceId) -> Option<oneshot::Receiver<Exit>> {
+        let mut state = self.lock();
+        state.engine.find(&instance.into()).filter(|row| row.instance == Some(instance))?;
+        let (sender, receiver) = oneshot::channel();
+        let watchers = state.watchers.entry(instance).or_default();
+        // Those who do not wait any more are as many as those who came since.
+        watchers.retain(|watcher| !watcher.is_closed());
+        watchers.push(sender);
+        Some(receiver)
+    }
+
+    /// Sleeps on the supervisor's clock; for ever with no limit, or with one beyond all time.
+    pub(crate) fn sleep(&self, limit: Option<Duration>) -> BoxFuture<'static, ()> {
+        match limit.and_then(|limit| self.timer.clock_now().checked_add(limit)) {
+            Some(at) => self.timer.sleep_until(at).boxed(),
+            None => pending().boxed(),
+        }
     }
 
     /// Makes a call, and waits for its answer.
@@ -314,6 +353,32 @@ impl Core {
         self.wake.notify_one();
         // The driver that went without an answer has ended the supervisor.
         receiver.await.map_err(|_| Refused::Terminating)
+    }
+}
+
+/// Those who wait until an instance has gone, which it has.
+struct Watched {
+    watchers: Vec<oneshot::Sender<Exit>>,
+    exit: Exit,
+}
+
+impl Watched {
+    fn tell(self) {
+        for watcher in self.watchers {
+            // It fails for one that does not wait any more, and a waker is a user's code.
+            drop(contain(|| watcher.send(self.exit.clone())));
+        }
+    }
+}
+
+impl State {
+    /// Takes those who wait for what has happened.
+    fn take_watched(&mut self, event: &Event<Make>) -> Option<Watched> {
+        let Event::Exited(instance, exit) = event else { return None };
+        if self.watchers.is_empty() {
+            return None;
+        }
+        self.watchers.remove(instance).map(|watchers| Watched { watchers, exit: exit.clone() })
     }
 }
 

@@ -78,7 +78,7 @@ impl Owner for Core {
                 let bodies = state.live.values().filter(|live| is_owner(&live.body));
                 bodies.filter_map(|live| live.body.owner()).collect()
             };
-            owners.iter().find_map(|owner| owner.calling_task())
+            owners.iter().find_map(|owner| contain(|| owner.calling_task()).unwrap_or_default())
         })
     }
 }

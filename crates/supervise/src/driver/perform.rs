@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::drive::Joins;
 use super::instance::{Gone, ended, run_worker, start_component};
-use super::{Above, Answer, Body, Core, FOR_EVER, Info, Left, Live, Note, not_spawned};
+use super::{Above, Answer, Body, Core, FOR_EVER, Info, Left, Live, Note, Watched, not_spawned};
 use crate::builder::SupervisorBuilder;
 use crate::child_cx::{ChildCx, Instance};
 use crate::child_id::InstanceId;
@@ -19,7 +19,7 @@ use crate::engine::{Action, Budget, CallId, Event, Reply, Up};
 use crate::events::TreeEventKind;
 use crate::exit::Exit;
 use crate::make::Make;
-use crate::panics::contain;
+use crate::panics::{contain, drop_each};
 use crate::policy::SpecInfo;
 use crate::report::{EndCause, Offender, ReportContext, ReportReason, SupervisorReport};
 
@@ -47,17 +47,17 @@ impl Core {
     /// Asks the engine, and does what it says.
     fn decide(self: &Arc<Self>, event: Event<Make>, mut info: Option<Info>, joins: &mut Joins) -> Option<EndCause> {
         let now = self.now();
-        let (actions, spent) = {
+        let (actions, spent, watched) = {
             let mut state = self.lock();
+            let watched = state.take_watched(&event);
             if self.hub.is_heard() {
                 state.engine.watch();
             }
             let actions = state.engine.on(event, now);
-            (actions, state.engine.take_spent())
+            (actions, state.engine.take_spent(), watched)
         };
-        if let Err(error) = contain(|| drop(spent)) {
-            tracing::error!(supervisor = self.name, error, "the destructor of a factory panicked");
-        }
+        watched.into_iter().for_each(Watched::tell);
+        drop_each(&self.name, spent);
         let mut cause = None;
         for action in actions {
             #[cfg(landfall_faults)]
@@ -82,6 +82,8 @@ impl Core {
                 Action::Ended(ended) => cause = Some(ended),
             }
         }
+        // What a start gave and nobody takes.
+        drop_each(&self.name, info);
         cause
     }
 
@@ -119,10 +121,7 @@ impl Core {
             Make::Supervisor(factory) => self.start_below(instance, spec, &*factory, joins),
         };
         match body {
-            Ok(body) => {
-                let live = Live { body, is_asked: false, is_aborted: false, limit: None };
-                self.lock().live.insert(instance, live);
-            }
+            Ok(body) => drop(self.lock().live.insert(instance, Live::of(body))),
             // A future that was not spawned has told that it is gone; this says why, and whoever comes first counts.
             Err(exit) => self.lock().inbox.push_front(Note::Event(Event::Exited(instance, exit))),
         }
@@ -132,10 +131,10 @@ impl Core {
         self: &Arc<Self>,
         instance: InstanceId,
         spec: &SpecInfo,
-        factory: &(dyn Fn() -> SupervisorBuilder + Send + Sync),
+        factory: &(dyn Fn() -> Result<SupervisorBuilder, Exit> + Send + Sync),
         joins: &mut Joins,
     ) -> Result<Body, Exit> {
-        let builder = contain(factory).map_err(|message| Exit::Panicked(message.into()))?;
+        let builder = contain(factory).map_err(|message| Exit::Panicked(message.into()))??;
         let path = self.path.iter().cloned().chain([spec.id.to_string()]).collect();
         let (hub, timer, clock) = (Arc::clone(&self.hub), self.timer.clone(), self.clock.clone());
         let above = Above { core: Arc::downgrade(self), instance, path, hub, timer, clock };
@@ -214,9 +213,7 @@ impl Core {
             state.reports.extend(report);
         }
         drop(state);
-        if let Err(error) = contain(|| drop(live)) {
-            tracing::error!(supervisor = self.name, error, "the destructor of a component panicked");
-        }
+        drop_each(&self.name, live);
         Event::Exited(instance, exit)
     }
 
@@ -294,7 +291,7 @@ impl Core {
         let Some(told) = told else { return };
         let how = self.lock().how.clone();
         let how = match (told, how) {
-            (Told::Abort, _) => Shutdown::within_on(self.clock.clone(), Duration::ZERO, Duration::ZERO),
+            (Told::Abort, _) => self.at_once(),
             (Told::Stop(Some(limit)), Some(how)) => how.capped(limit),
             (Told::Stop(None), Some(how)) => how,
             (Told::Stop(limit), None) => {

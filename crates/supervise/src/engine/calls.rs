@@ -54,7 +54,7 @@ impl<M: Clone> Engine<M> {
             Call::Start { spec, .. } => self.children.of_id(&spec.id),
             Call::StartInstance { .. } => None,
             Call::Restart(child) | Call::Delete(child) => self.by_id(child),
-            Call::Terminate(child) if self.is_simple() => self.children.find(child),
+            Call::Terminate(child) if self.is_by_instance() => self.children.find(child),
             Call::Terminate(child) => self.by_id(child),
         };
         self.state(key?)
@@ -71,7 +71,7 @@ impl<M: Clone> Engine<M> {
     }
 
     fn start_child(&mut self, id: CallId, spec: Arc<SpecInfo>, make: M) {
-        let fault = if self.is_simple() {
+        let fault = if self.template.is_some() {
             Some(StartChildError::SimpleOneForOne)
         } else if let Some(key) = self.children.of_id(&spec.id) {
             Some(match self.state(key) {
@@ -87,7 +87,7 @@ impl<M: Clone> Engine<M> {
             self.spent.push(make);
             return self.reply(id, Reply::Start(Err(fault)));
         }
-        let key = self.children.insert(spec, make, true);
+        let key = self.children.insert(spec, make, !self.is_by_instance());
         self.start_by_call(key, StartWhy::New(id));
     }
 
@@ -124,7 +124,7 @@ impl<M: Clone> Engine<M> {
 
     fn restart_child(&mut self, id: CallId, child: ChildRef) {
         let fault = match self.by_id(&child).and_then(|key| Some((key, self.state(key)?))) {
-            _ if self.is_simple() => RestartChildError::SimpleOneForOne,
+            _ if self.is_by_instance() => RestartChildError::SimpleOneForOne,
             None => RestartChildError::NotFound { child },
             Some((key, State::Down)) => return self.start_by_call(key, StartWhy::Again(id)),
             Some((_, State::Running { instance, .. } | State::Stopping { instance, .. })) => {
@@ -140,7 +140,7 @@ impl<M: Clone> Engine<M> {
 
     fn delete_child(&mut self, id: CallId, child: ChildRef) {
         let result = match self.by_id(&child).and_then(|key| Some((key, self.state(key)?))) {
-            _ if self.is_simple() => Err(DeleteChildError::SimpleOneForOne),
+            _ if self.is_by_instance() => Err(DeleteChildError::SimpleOneForOne),
             None => Err(DeleteChildError::NotFound { child }),
             Some((key, State::Down)) => {
                 self.forget(key);
@@ -162,10 +162,10 @@ impl<M: Clone> Engine<M> {
 
     fn terminate_child(&mut self, id: CallId, child: ChildRef) {
         let key = match &child {
-            ChildRef::Id(_) if self.is_simple() => {
+            ChildRef::Id(_) if self.is_by_instance() => {
                 return self.reply(id, Reply::Terminate(Err(TerminateChildError::SimpleOneForOne)));
             }
-            ChildRef::Instance(instance) if self.is_simple() => {
+            ChildRef::Instance(instance) if self.is_by_instance() => {
                 let key = self.children.of_instance(*instance);
                 if key.is_none() && self.is_of_the_past(*instance) {
                     return self.reply(id, Reply::Terminate(Ok(())));

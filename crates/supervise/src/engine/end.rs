@@ -75,7 +75,7 @@ impl<M: Clone> Engine<M> {
         let keys = self.children.keys();
         #[cfg(landfall_faults)]
         let keys = if faults::is_armed(Fault::StopInStartOrder) { keys.into_iter().rev().collect() } else { keys };
-        let (all_at_once, left) = if self.is_simple() { (keys, Vec::new()) } else { (Vec::new(), keys) };
+        let (all_at_once, left) = if self.is_by_instance() { (keys, Vec::new()) } else { (Vec::new(), keys) };
         let (current, unexpected) = (None, Vec::new());
         self.phase =
             Phase::Stopping(End { cause, left, current, is_cut: false, has_told_of_straggling: false, unexpected });

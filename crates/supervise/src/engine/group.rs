@@ -21,7 +21,9 @@ impl<M: Clone> Engine<M> {
     /// Restarts a child that has no instance, and whom the strategy puts with it.
     pub(super) fn attempt(&mut self, key: Key) {
         let (stops, starts) = match self.settings.strategy {
-            Strategy::OneForOne | Strategy::SimpleOneForOne => return self.start(key, StartWhy::Restart),
+            Strategy::OneForOne | Strategy::SimpleOneForOne | Strategy::Dynamic => {
+                return self.start(key, StartWhy::Restart);
+            }
             Strategy::RestForOne => {
                 let after = self.children.keys_after(key);
                 let starts = std::iter::once(key).chain(after.iter().copied()).collect();

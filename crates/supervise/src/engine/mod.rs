@@ -242,16 +242,19 @@ impl<M: Clone> Engine<M> {
 
     /// Does what is due at this time.
     fn fire(&mut self) {
-        while let Some(key) = self.children.take_due(self.now) {
-            self.due(key);
-        }
+        // When all is aborted, no share of the time is left that could be over: whoever is aborted in this very instant
+        // would count as stuck.
         if self.cut_due().is_some_and(|at| at <= self.now) {
             self.cut();
         }
+        while let Some(key) = self.children.take_due(self.now) {
+            self.due(key);
+        }
     }
 
-    fn is_simple(&self) -> bool {
-        self.template.is_some()
+    /// Whether children are named by instance, and none is kept without one.
+    fn is_by_instance(&self) -> bool {
+        self.settings.strategy.is_by_instance()
     }
 
     fn state(&self, key: Key) -> Option<State> {
@@ -273,12 +276,12 @@ impl<M: Clone> Engine<M> {
         }
     }
 
-    /// Lets a child that has no instance rest; one that is temporary, or made from a template, goes for good.
+    /// Lets a child that has no instance rest; one that is temporary, or named by instance, goes for good.
     fn rest(&mut self, key: Key) {
         self.children.set_timer(key, None);
         self.set(key, State::Down);
         let goes = |child: &Child<M>| child.spec.restart.kind == RestartType::Temporary;
-        if self.is_simple() || self.children.get(key).is_some_and(goes) {
+        if self.is_by_instance() || self.children.get(key).is_some_and(goes) {
             self.forget(key);
         }
     }

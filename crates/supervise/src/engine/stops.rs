@@ -133,7 +133,8 @@ impl<M: Clone> Engine<M> {
     pub(super) fn reply_stuck(&mut self, key: Key, instance: InstanceId, why: StopWhy) -> Then {
         let Some(child) = self.children.get(key) else { return Then::Rest };
         let is_temporary = child.spec.restart.kind == RestartType::Temporary;
-        let child = if self.is_simple() { ChildRef::Instance(instance) } else { ChildRef::Id(child.spec.id.clone()) };
+        let child =
+            if self.is_by_instance() { ChildRef::Instance(instance) } else { ChildRef::Id(child.spec.id.clone()) };
         let stuck = TerminateChildError::Stuck { child: child.clone(), instance };
         match why {
             StopWhy::Call(call) => {

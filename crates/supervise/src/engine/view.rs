@@ -43,7 +43,7 @@ impl<M: Clone> Engine<M> {
         };
         Row {
             spec: Arc::clone(&child.spec),
-            has_id: !self.is_simple(),
+            has_id: !self.is_by_instance(),
             instance: child.state().instance(),
             state: child.state().shown(&child.spec),
             restarts: child.restarts,
@@ -54,7 +54,7 @@ impl<M: Clone> Engine<M> {
     pub(crate) fn counts(&self) -> ChildCounts {
         let (len, counts) = (self.children.len(), self.children.counts());
         ChildCounts {
-            specs: if self.is_simple() { 1 } else { len },
+            specs: if self.template.is_some() { 1 } else { len },
             active: counts.active,
             supervisors: counts.supervisors,
             workers: len - counts.supervisors,

@@ -38,6 +38,8 @@ fn settings_that_cannot_be_are_refused() {
     let auto = builder().auto_shutdown(AutoShutdown::AnySignificant).template(template());
     check(auto.into(), "AutoShutdownWithTemplate");
     check(builder().child(worker("a")).template(template()).into(), "ChildrenBesideTemplate");
+    check(Supervisor::dynamic("jobs").child(worker("a")), "ChildrenOfDynamic");
+    check(Supervisor::dynamic("jobs").auto_shutdown(AutoShutdown::AllSignificant), "AutoShutdownOfDynamic");
     assert!(builder().intensity(0, secs(1)).check().is_ok());
 }
 

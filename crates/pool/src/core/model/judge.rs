@@ -23,6 +23,9 @@ impl Model {
         assert_eq!(self.core.queue.len(), self.line.len() + self.aside.len(), "all who wait");
         assert!(counted(Idle) == 0 || self.line.is_empty(), "idle connections beside claims in line");
         self.judge_service();
+        let is_failing = |index: &u32| self.core.backends.get(*index).is_failing();
+        let has_failing = self.core.backends.current.iter().any(is_failing);
+        assert!(self.is_closed || self.core.backends.has_failing == has_failing, "whether a backend is failing");
         let probes: u32 = self.core.backends.each().map(|entry| entry.probes).sum();
         assert_eq!(self.core.backends.probes, probes, "probes");
         if self.is_closed {
@@ -74,8 +77,9 @@ impl Model {
                 self.absorb(effects);
             } else if let Some((slot, conn)) = self.held.pop() {
                 self.moves(conn, Place::Core);
-                let (_, effects) = self.core.give_back(slot, conn, Returned::Fit, self.now);
-                self.absorb(effects);
+                let hold = self.hold_of();
+                let back = self.core.give_back(slot, conn, Returned::Fit, hold, self.now);
+                self.absorb_back(back);
             } else if let Some((slot, conn)) = self.checking.pop() {
                 self.moves(conn, Place::Core);
                 let effects = self.core.checked(slot, conn, self.now);
@@ -91,6 +95,7 @@ impl Model {
                 break;
             }
             if tamper == Tamper::Nothing {
+                self.listener.follow(&self.core, tamper);
                 self.judge();
             }
         }

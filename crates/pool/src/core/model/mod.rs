@@ -4,6 +4,7 @@
 //! `LANDFALL_POOL_SEED=7 cargo test -p landfall-pool --lib model` runs one seed.
 
 mod judge;
+mod listener;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,8 +12,8 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::slots::SlotId;
-use super::{At, Core, Effects, Random, Wait, Waiter, WaiterId};
+use self::listener::Listener;
+use super::{At, Back, Core, Effects, Hold, Random, SlotId, Wait, Waiter, WaiterId};
 use crate::backend::Backend;
 use crate::policy::Policy;
 
@@ -37,6 +38,8 @@ enum Tamper {
     ForgetClosed,
     /// One connection is handed to two holders.
     TwoHolders,
+    /// A listener is not told of every change.
+    LoseEvents,
 }
 
 /// Where the model has a connection.
@@ -50,6 +53,7 @@ enum Place {
 
 struct Model {
     core: Core<Conn>,
+    listener: Listener,
     tamper: Tamper,
     random: Random,
     now: At,
@@ -99,6 +103,7 @@ impl Model {
         let slots_max = policy.slots_max;
         let core = Core::new(policy, Random::seeded(random.next()));
         let mut model = Self {
+            listener: Listener::new(&core),
             core,
             tamper,
             random,
@@ -139,6 +144,14 @@ impl Model {
         self.follow_the_line();
     }
 
+    fn absorb_back(&mut self, back: Back<Conn>) {
+        match back {
+            Back::Idle => assert!(self.line.is_empty(), "it is idle beside claims in line"),
+            Back::Passed { .. } => self.follow_the_line(),
+            Back::Other(effects) => self.absorb(effects),
+        }
+    }
+
     /// Who has left the line must have been first in it.
     fn follow_the_line(&mut self) {
         if self.tamper == Tamper::SecondIsFirst && self.line.len() > 1 {
@@ -152,7 +165,7 @@ impl Model {
                     may_go = false;
                     stay.push_back(id);
                 }
-                Some(Wait::Granted { .. } | Wait::Checking) => {
+                Some(Wait::Granted(_) | Wait::Checking) => {
                     assert!(may_go, "{id:?} was served before one that came earlier");
                     self.aside.push(id);
                 }
@@ -174,6 +187,16 @@ impl Model {
         if let Some(place) = self.line.iter().position(|id| Some(*id) == first) {
             self.line.swap(0, place);
         }
+    }
+
+    /// The time as the coarse clock tells it, which claims and releases go by.
+    fn recent(&self) -> At {
+        const TICK: u64 = 10_000_000;
+        At::from_nanos(self.now.nanos_since(At::default()) / TICK * TICK)
+    }
+
+    fn hold_of(&mut self) -> Hold {
+        Hold { since: self.recent(), is_timed: self.random.below(2) == 0 }
     }
 
     fn moves(&mut self, conn: Conn, to: Place) {
@@ -213,6 +236,7 @@ impl Model {
             20 => self.try_claim(),
             _ => self.rare(),
         }
+        self.listener.follow(&self.core, self.tamper);
         self.judge();
     }
 }
@@ -261,6 +285,11 @@ fn a_claim_that_overtakes_another_is_seen() {
 #[test]
 fn a_slot_that_is_never_free_again_is_seen() {
     check_seen(Tamper::ForgetClosed);
+}
+
+#[test]
+fn an_event_that_is_lost_is_seen() {
+    check_seen(Tamper::LoseEvents);
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl<E: Machine> Audit<E> {
         match action {
             Action::Start { instance, spec, .. } => {
                 let id = spec.id.to_string();
-                if !self.machine.engine().is_simple() && self.live.values().any(|living| living.id == id) {
+                if !self.machine.engine().is_by_instance() && self.live.values().any(|living| living.id == id) {
                     return Err(format!("a second instance of {id}"));
                 }
                 if self.live.insert(instance, Living { id, ..Living::default() }).is_some() {
@@ -122,7 +122,9 @@ impl<E: Machine> Audit<E> {
         let engine = self.machine.engine();
         let is_ordered = match &engine.phase {
             Phase::Restarting(_) => true,
-            Phase::Stopping(_) => !engine.is_simple() && engine.budget.is_none_or(|budget| self.now < budget.abort),
+            Phase::Stopping(_) => {
+                !engine.is_by_instance() && engine.budget.is_none_or(|budget| self.now < budget.abort)
+            }
             _ => false,
         };
         let Some(key) = engine.children.of_instance(instance).filter(|_| is_ordered) else { return Ok(()) };

@@ -71,20 +71,24 @@ fn any_tree() -> impl Strategy<Value = (Settings, Vec<SpecInfo>)> {
         Just(Restarts::OneForAll),
         Just(Restarts::RestForOne),
         Just(Restarts::SimpleOneForOne),
+        Just(Restarts::Dynamic),
     ];
     let auto =
         prop_oneof![Just(AutoShutdown::Never), Just(AutoShutdown::AnySignificant), Just(AutoShutdown::AllSignificant)];
     (strategy, auto, 0..4_u32, 1..5_u64, any::<bool>(), any::<bool>(), 2..8_usize).prop_flat_map(
         |(strategy, auto, intensity, period, whole, leave, children_max)| {
-            let is_simple = strategy == Restarts::SimpleOneForOne;
             let mut settings = settings(strategy, intensity, secs(period));
-            settings.auto_shutdown = if is_simple { AutoShutdown::Never } else { auto };
+            settings.auto_shutdown = if strategy.is_by_instance() { AutoShutdown::Never } else { auto };
             settings.clock = if whole { WindowClock::WholeSeconds } else { WindowClock::Precise };
             settings.stuck = if leave { StuckPolicy::Leave } else { StuckPolicy::Escalate };
             settings.children_max = children_max;
             settings.calls_max = 3;
             let auto = settings.auto_shutdown;
-            let count = if is_simple { 1..2 } else { 0..children_max.min(4) };
+            let count = match strategy {
+                Restarts::SimpleOneForOne => 1..2,
+                Restarts::Dynamic => 0..1,
+                _ => 0..children_max.min(4),
+            };
             let specs =
                 count.prop_flat_map(move |count| IDS[..count].iter().map(|id| any_spec(id, auto)).collect::<Vec<_>>());
             (Just(settings), specs)

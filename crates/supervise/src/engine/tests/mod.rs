@@ -5,6 +5,7 @@ mod auto_shutdown;
 mod calls;
 mod cases;
 mod delays;
+mod dynamic;
 mod faults;
 mod intensity;
 mod limits;

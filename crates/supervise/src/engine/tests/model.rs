@@ -53,8 +53,8 @@ impl Model {
         }
     }
 
-    fn is_simple(&self) -> bool {
-        self.template.is_some()
+    fn is_by_instance(&self) -> bool {
+        matches!(self.settings.strategy, Strategy::SimpleOneForOne | Strategy::Dynamic)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -122,18 +122,17 @@ impl Model {
             self.log.extend([format!("stop {id}"), format!("gone {id}")]);
         }
         self.kids[at].is = Is::Down;
-        self.is_simple() || self.is_temporary(at)
+        self.is_by_instance() || self.is_temporary(at)
     }
 
     pub(super) fn end(&mut self, cause: String) {
         if self.ended.is_some() {
             return;
         }
-        if self.is_simple() {
-            let up = self.kids.iter().filter(|kid| kid.is == Is::Up).count();
-            let id = self.template.as_ref().map(|spec| spec.id.to_string()).unwrap_or_default();
-            self.log.extend(std::iter::repeat_n(format!("stop {id}"), up));
-            self.log.extend(std::iter::repeat_n(format!("gone {id}"), up));
+        if self.is_by_instance() {
+            let up: Vec<_> = self.kids.iter().filter(|kid| kid.is == Is::Up).map(|kid| kid.spec.id.clone()).collect();
+            self.log.extend(up.iter().map(|id| format!("stop {id}")));
+            self.log.extend(up.iter().map(|id| format!("gone {id}")));
         } else {
             for at in (0..self.kids.len()).rev() {
                 self.stop(at);
@@ -158,7 +157,7 @@ impl Model {
             return self.restart(at);
         }
         self.kids[at].is = Is::Down;
-        if self.is_simple() || self.is_temporary(at) {
+        if self.is_by_instance() || self.is_temporary(at) {
             self.kids.remove(at);
         }
         if spec.restart.kind == RestartType::Intrinsic {
@@ -206,11 +205,11 @@ impl Model {
     /// Restarts a child and whom the strategy puts with it; gives the place of the one that failed.
     fn attempt(&mut self, at: usize) -> Option<usize> {
         let first = match self.settings.strategy {
-            Strategy::OneForOne | Strategy::SimpleOneForOne => {
+            Strategy::OneForOne | Strategy::SimpleOneForOne | Strategy::Dynamic => {
                 return match self.start(at) {
                     None => None,
                     Some(Exit::Declined) => {
-                        if self.is_simple() {
+                        if self.is_by_instance() {
                             self.kids.remove(at);
                         }
                         None
@@ -264,7 +263,7 @@ impl Model {
             (Some(spec), _) => spec,
             (None, None) => return "",
         };
-        if !self.is_simple()
+        if !self.is_by_instance()
             && let Some(at) = self.place_of(spec.id.as_str())
         {
             return if self.is_up(at) { "already_started" } else { "already_present" };
@@ -277,7 +276,7 @@ impl Model {
         match self.start(at) {
             None => "ok",
             Some(Exit::Declined) => {
-                if self.is_simple() || self.is_temporary(at) {
+                if self.is_by_instance() || self.is_temporary(at) {
                     self.kids.remove(at);
                 }
                 "declined"
@@ -290,9 +289,9 @@ impl Model {
     }
 
     pub(super) fn restart_child(&mut self, id: &str) -> &'static str {
-        match self.place_of(id).filter(|_| !self.is_simple()) {
+        match self.place_of(id).filter(|_| !self.is_by_instance()) {
             _ if self.ended.is_some() => "terminating",
-            _ if self.is_simple() => "simple_one_for_one",
+            _ if self.is_by_instance() => "simple_one_for_one",
             None => "not_found",
             Some(at) => match self.kids[at].is {
                 Is::Up => "running",
@@ -312,7 +311,7 @@ impl Model {
     pub(super) fn delete_child(&mut self, id: &str) -> &'static str {
         match self.place_of(id) {
             _ if self.ended.is_some() => "terminating",
-            _ if self.is_simple() => "simple_one_for_one",
+            _ if self.is_by_instance() => "simple_one_for_one",
             None => "not_found",
             Some(at) => match self.kids[at].is {
                 Is::Up => "running",

@@ -49,13 +49,15 @@ fn word(reply: &Reply) -> &'static str {
 }
 
 /// Does one thing to both; the answers to a call, in a word each.
-fn do_to_both<E: Machine>(world: &mut World<E>, model: &mut Model, op: &Op, is_simple: bool) -> Option<[String; 2]> {
+fn do_to_both<E: Machine>(world: &mut World<E>, model: &mut Model, op: &Op, strategy: Restarts) -> Option<[String; 2]> {
+    let is_simple = strategy == Restarts::SimpleOneForOne;
     let id = |at: &usize| if is_simple { IDS[0] } else { IDS[*at] };
-    // An instance of a template, or a child, by its place in the list.
+    // A child that is named by instance, or any, by its place in the list.
     let instance = |world: &World<E>, place: usize| world.machine.engine().rows().iter().rev().nth(place)?.instance;
     let answers = match op {
         Op::Exit(at, exit) => {
-            let place = if is_simple { Some(*at).filter(|at| *at < model.len()) } else { model.place_of(id(at)) };
+            let is_by_place = strategy.is_by_instance();
+            let place = if is_by_place { Some(*at).filter(|at| *at < model.len()) } else { model.place_of(id(at)) };
             if let Some(place) = place.filter(|place| model.is_up(*place))
                 && let Some(instance) = instance(world, place)
             {
@@ -74,7 +76,7 @@ fn do_to_both<E: Machine>(world: &mut World<E>, model: &mut Model, op: &Op, is_s
         }
         Op::Restart(at) => (world.restart_child(id(at)), model.restart_child(id(at))),
         Op::Delete(at) => (world.delete_child(id(at)), model.delete_child(id(at))),
-        Op::Terminate(at) if is_simple => {
+        Op::Terminate(at) if strategy.is_by_instance() => {
             let rows = world.machine.engine().rows();
             let place = at % model.len().max(1);
             // A waiting one is found by the instance before, which a user would have kept.
@@ -114,7 +116,6 @@ pub(super) fn agrees_with_the_model<E: Machine>(case: &Case, make: impl Fn(&Case
     let mut model = Model::new(settings.clone(), &case.0.1);
     world.tell(Event::Begin);
     model.begin();
-    let is_simple = settings.strategy == Restarts::SimpleOneForOne;
     for op in ops {
         // So that no two delays of one child spec pass together.
         world.advance(millis(1));
@@ -123,7 +124,7 @@ pub(super) fn agrees_with_the_model<E: Machine>(case: &Case, make: impl Fn(&Case
             Op::Start(at, spec) => &Op::Start(*at, obedient(spec)),
             op => op,
         };
-        if let Some([ours, expected]) = do_to_both(&mut world, &mut model, op, is_simple) {
+        if let Some([ours, expected]) = do_to_both(&mut world, &mut model, op, settings.strategy) {
             prop_assert_eq!(ours, expected, "{:?}", op);
         }
         let mut logs = [std::mem::take(&mut world.log), std::mem::take(&mut model.log)];
@@ -154,11 +155,10 @@ pub(super) fn holds_in_any_order<E: Machine>(case: &Case, make: impl Fn(&Case) -
         && settings.stuck == StuckPolicy::Escalate
         && !any_delayed;
     let mut audit = Audit::new(make(case), is_plain);
-    let is_simple = settings.strategy == Restarts::SimpleOneForOne;
     let run = |audit: &mut Audit<E>| {
         audit.tell(Event::Begin)?;
         for op in ops {
-            random_step(audit, op, is_simple)?;
+            random_step(audit, op, settings.strategy)?;
         }
         audit.finish()?;
         // Nothing is done after the end.
@@ -169,10 +169,10 @@ pub(super) fn holds_in_any_order<E: Machine>(case: &Case, make: impl Fn(&Case) -
     run(&mut audit).map_err(TestCaseError::fail)
 }
 
-fn random_step<E: Machine>(audit: &mut Audit<E>, op: &Op, is_simple: bool) -> Result<(), String> {
+fn random_step<E: Machine>(audit: &mut Audit<E>, op: &Op, strategy: Restarts) -> Result<(), String> {
     let nth = |at: usize| audit.live.keys().nth(at % audit.live.len().max(1)).copied();
     let reference = |at: usize| match nth(at) {
-        Some(instance) if is_simple => instance.into(),
+        Some(instance) if strategy.is_by_instance() => instance.into(),
         _ => IDS[at].into(),
     };
     match op.clone() {
@@ -189,7 +189,7 @@ fn random_step<E: Machine>(audit: &mut Audit<E>, op: &Op, is_simple: bool) -> Re
             audit.tell(Event::Lingers(instance))?;
             audit.tell(Event::Exited(instance, Exit::Aborted))
         }
-        Op::Start(..) if is_simple => audit.call(Call::StartInstance { make: "" }),
+        Op::Start(..) if strategy == Restarts::SimpleOneForOne => audit.call(Call::StartInstance { make: "" }),
         Op::Start(_, spec) => audit.call(Call::Start { spec: Arc::new(spec), make: "" }),
         Op::Restart(at) => audit.call(Call::Restart(reference(at))),
         Op::Delete(at) => audit.call(Call::Delete(reference(at))),
