@@ -59,27 +59,32 @@ impl<'a, K: Connector> Claim<'a, K> {
         Self { shared, timeout, place, stage: Stage::New }
     }
 
-    /// The way without a wait.
+    /// The way without a wait: nearly every claim's. Leads to the next stage if there is none.
+    #[inline]
     fn take(&mut self) -> Option<Result<Handle<K>, ClaimError>> {
-        loop {
-            let now = self.shared.recent();
-            let taken = self.shared.take(now, self.place, true);
-            match taken {
-                Taken::Hit(grip, connection) => {
-                    match self.shared.make_ready(self.shared.lease(grip, connection, now, self.place)) {
-                        Ready::Handle(handle) => return Some(Ok(handle)),
-                        // Another one may be idle.
-                        Ready::Broken => {}
-                        Ready::Prepare(lease) => {
-                            self.prepare(lease, self.times());
-                            return None;
-                        }
-                    }
-                }
-                Taken::Miss => return None,
-                Taken::Closed => return Some(Err(self.shared.closed_error())),
-            }
+        if !self.shared.may_have_idle() {
+            self.join();
+            return None;
         }
+        let now = self.shared.recent();
+        match self.shared.take(now, self.place, true) {
+            Taken::Hit(grip, connection) => {
+                match self.shared.make_ready(self.shared.lease(grip, connection, now, self.place)) {
+                    Ready::Handle(handle) => return Some(Ok(handle)),
+                    // Another one may be idle: this is looked at there.
+                    Ready::Broken => self.join(),
+                    Ready::Prepare(lease) => self.prepare(lease, self.times()),
+                }
+            }
+            Taken::Miss => self.join(),
+            Taken::Closed => return Some(Err(self.shared.closed_error())),
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn join(&mut self) {
+        self.stage = Stage::Joining { times: self.times(), is_first: false };
     }
 
     fn times(&self) -> Times {
@@ -92,6 +97,7 @@ impl<'a, K: Connector> Claim<'a, K> {
     }
 
     /// Leaves the connection to the pool until it is ready for this claim.
+    #[cold]
     fn prepare(&mut self, lease: Lease<K>, times: Times) {
         // The waker comes with the next poll, which follows at once.
         let waiter = self.waiter(times, std::task::Waker::noop());
@@ -103,18 +109,22 @@ impl<'a, K: Connector> Claim<'a, K> {
         Waiter { waker: waker.clone(), began: times.began, deadline: times.deadline, place: self.place }
     }
 
-    /// One step of the way with a wait; none if there is another one to make.
+    /// The way with a wait. Apart from the other, which is nearly every claim's and stays small so.
+    #[inline(never)]
+    fn poll_on(&mut self, cx: &Context<'_>) -> Poll<Result<Handle<K>, ClaimError>> {
+        loop {
+            if let Some(poll) = self.step(cx) {
+                if poll.is_ready() {
+                    self.stage = Stage::Done;
+                }
+                return poll;
+            }
+        }
+    }
+
+    /// One step of it; none if there is another one to make.
     fn step(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Handle<K>, ClaimError>>> {
         let (times, lease, is_prepared) = match self.stage {
-            Stage::New => {
-                if let Some(done) = self.take() {
-                    return Some(Poll::Ready(done));
-                }
-                if let Stage::New = self.stage {
-                    self.stage = Stage::Joining { times: self.times(), is_first: false };
-                }
-                return None;
-            }
             Stage::Joining { times, is_first } => {
                 // The first time it has just begun: reading the clock is what costs most here.
                 let now = if is_first { self.shared.now() } else { times.began };
@@ -139,8 +149,8 @@ impl<'a, K: Connector> Claim<'a, K> {
                     (times, self.shared.lease(grip, connection, since, self.place), is_prepared)
                 }
             },
-            // Never ready again.
-            Stage::Done => return Some(Poll::Pending),
+            // Never ready again. The first poll has left `New` before it comes here.
+            Stage::New | Stage::Done => return Some(Poll::Pending),
         };
         let ready =
             if is_prepared { Ready::Handle(self.shared.hand_out(lease)) } else { self.shared.make_ready(lease) };
@@ -157,19 +167,20 @@ impl<'a, K: Connector> Claim<'a, K> {
 impl<K: Connector> Future for Claim<'_, K> {
     type Output = Result<Handle<K>, ClaimError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            if let Some(poll) = self.step(cx) {
-                if poll.is_ready() {
-                    self.stage = Stage::Done;
-                }
-                return poll;
-            }
+        if let Stage::New = self.stage
+            && let Some(done) = self.take()
+        {
+            self.stage = Stage::Done;
+            return Poll::Ready(done);
         }
+        self.poll_on(cx)
     }
 }
 
 impl<K: Connector> Drop for Claim<'_, K> {
+    #[inline]
     fn drop(&mut self) {
         if let Stage::Waiting(_, id) = self.stage {
             self.shared.cancel(id);

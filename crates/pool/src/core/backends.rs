@@ -88,6 +88,8 @@ pub(crate) struct Backends {
     pub(crate) current: Vec<u32>,
     /// How many probes are on their way to any of them.
     pub(crate) probes: u32,
+    /// One of those that the resolver has is failing.
+    pub(crate) has_failing: bool,
     /// Those with idle connections, in no order.
     pub(crate) with_idle: Vec<u32>,
     /// The resolver has given a set, be it empty.
@@ -102,10 +104,12 @@ pub(super) struct Replaced {
 }
 
 impl Backends {
+    #[inline]
     pub(crate) fn get(&self, index: u32) -> &Entry {
         self.entries[index as usize].as_ref().expect("a slot refers to it")
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut Entry {
         self.entries[index as usize].as_mut().expect("a slot refers to it")
     }
@@ -166,19 +170,26 @@ impl Backends {
 
     /// Notes that a slot has become idle.
     pub(crate) fn add_idle(&mut self, index: u32, slot: u32) {
-        let place = self.with_idle.len() as u32;
         let entry = self.get_mut(index);
         entry.idle.push(slot);
         if entry.idle_at.is_none() {
-            entry.idle_at = Some(place);
-            self.with_idle.push(index);
+            self.join_idle(index);
         }
+    }
+
+    /// Takes a backend in among those with idle slots.
+    pub(crate) fn join_idle(&mut self, index: u32) {
+        self.get_mut(index).idle_at = Some(self.with_idle.len() as u32);
+        self.with_idle.push(index);
     }
 
     /// Takes the idle slot used last.
     pub(crate) fn pop_idle(&mut self, index: u32) -> Option<u32> {
-        let slot = self.get_mut(index).idle.pop();
-        self.leave_if_empty(index);
+        let entry = self.get_mut(index);
+        let slot = entry.idle.pop();
+        if entry.idle.is_empty() {
+            self.leave_idle(index);
+        }
         slot
     }
 
@@ -188,15 +199,26 @@ impl Backends {
         if let Some(place) = idle.iter().position(|it| *it == slot) {
             idle.remove(place);
         }
-        self.leave_if_empty(index);
+        if idle.is_empty() {
+            self.leave_idle(index);
+        }
     }
 
-    fn leave_if_empty(&mut self, index: u32) {
-        let entry = self.get_mut(index);
-        if !entry.idle.is_empty() {
-            return;
+    /// Takes all idle slots but these out.
+    pub(crate) fn keep_idle(&mut self, which: impl Fn(u32) -> bool) {
+        for place in (0..self.with_idle.len()).rev() {
+            let index = self.with_idle[place];
+            let idle = &mut self.get_mut(index).idle;
+            idle.retain(|slot| which(*slot));
+            if idle.is_empty() {
+                self.leave_idle(index);
+            }
         }
-        if let Some(place) = entry.idle_at.take() {
+    }
+
+    /// Takes a backend out from among those with idle slots.
+    pub(crate) fn leave_idle(&mut self, index: u32) {
+        if let Some(place) = self.get_mut(index).idle_at.take() {
             self.with_idle.swap_remove(place as usize);
             if let Some(moved) = self.with_idle.get(place as usize).copied() {
                 self.get_mut(moved).idle_at = Some(place);

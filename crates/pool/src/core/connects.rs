@@ -8,7 +8,12 @@ use super::slots::{Kind, SlotState};
 use super::{At, Core, Effects, Slot, SlotId};
 use crate::change::{BackendChange, PoolChange, SlotChange};
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
+
+/// For how many slots room is made at least.
+const SLOTS_ROOM_MIN: usize = 16;
 
 impl<T> Core<T> {
     /// Opens what is needed, as far as the caps and the backends allow.
@@ -41,6 +46,11 @@ impl<T> Core<T> {
     /// on.
     pub(super) fn surplus(&self) -> isize {
         let needed = self.counts.out() + self.queue.checking() + self.queue.queued() + self.policy.spares_wanted;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ConnectEach) {
+            let open = self.counts.live() - self.counts.of(Kind::Connecting);
+            return open as isize - needed.max(self.policy.slots_min) as isize;
+        }
         self.counts.live() as isize - self.backends.probes as isize - needed.max(self.policy.slots_min) as isize
     }
 
@@ -89,8 +99,13 @@ impl<T> Core<T> {
 
     /// Tries backends that do not answer, at their pace, with room that nobody else has a use for.
     fn probe(&mut self, now: At, effects: &mut Effects<T>) {
+        self.backends.has_failing = false;
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
+            if !self.backends.get(index).is_failing() {
+                continue;
+            }
+            self.backends.has_failing = true;
             let due = self.probe_due(index);
             let has_room = self.counts.used() < self.policy.slots_max
                 && self.backends.get(index).counts.used() < self.policy.slots_per_backend();
@@ -126,6 +141,10 @@ impl<T> Core<T> {
 
     /// Gives up an attempt at a backend that does not answer, for one at another that does.
     fn cancel_a_probe(&mut self, effects: &mut Effects<T>) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::KeepProbe) {
+            return;
+        }
         if self.backends.probes == 0 {
             return;
         }
@@ -165,26 +184,27 @@ impl<T> Core<T> {
     fn free_slot(&mut self, backend: u32) -> u32 {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
-            (slot.backend, slot.is_retired, slot.claims, slot.interrupt) = (backend, false, 0, None);
+            (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
+            slot.claims = 0;
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
         if self.slots.len() == self.slots.capacity() {
-            // No more room than there may be slots: they are what an idle connection costs.
+            // By an eighth, and no more room than there may be slots: they are what an idle connection costs.
             let missing = self.policy.slots_max.saturating_sub(self.slots.len());
-            self.slots.reserve_exact(self.slots.len().clamp(1, missing.max(1)));
+            self.slots.reserve_exact(SLOTS_ROOM_MIN.max(self.slots.len() / 8).min(missing.max(1)));
         }
         self.slots.push(Slot {
             generation: 0,
             backend,
             is_retired: false,
+            is_proven: false,
             state: SlotState::Vacant,
             opened: At::default(),
             expires: At::NEVER,
             used: At::default(),
             sound: At::default(),
             claims: 0,
-            interrupt: None,
         });
         index
     }
@@ -205,10 +225,12 @@ impl<T> Core<T> {
         let life = self.policy.lifetime_max.map(|life| {
             life - self.random.part_of(life.mul_f64(f64::from(self.policy.lifetime_jitter_percent) / 100.0))
         });
+        #[cfg(landfall_faults)]
+        let life = life.filter(|_| !is_armed(Fault::ForgetLifetime));
         let slot = &mut self.slots[id.index as usize];
         let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
-        slot.interrupt = interrupt;
+        self.interrupts.put(id.index, interrupt);
         self.backends.probes -= u32::from(is_probe);
         let entry = self.backends.get_mut(backend);
         let was_failing = entry.is_failing();
@@ -302,7 +324,7 @@ impl<T> Core<T> {
     /// connect: else a connector whose connections never work would be kept busy for ever.
     pub(super) fn note_unfit(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         let slot = self.slot(index);
-        if slot.sound > slot.opened {
+        if slot.is_proven {
             return;
         }
         let backend = slot.backend;
@@ -320,7 +342,7 @@ impl<T> Core<T> {
     /// A connection was used, or passed a check. Gives whether its backend was failing until now.
     pub(super) fn note_sound(&mut self, index: u32, now: At) -> bool {
         let slot = &mut self.slots[index as usize];
-        slot.sound = now;
+        (slot.sound, slot.is_proven) = (now, true);
         let entry = self.backends.get_mut(slot.backend);
         if entry.unsound == 0 {
             return false;

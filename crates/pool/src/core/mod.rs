@@ -9,6 +9,7 @@ mod claims;
 mod connects;
 mod effects;
 mod end;
+mod hits;
 #[cfg(test)]
 mod model;
 mod queue;
@@ -19,37 +20,45 @@ mod snapshot;
 mod tally;
 mod tell;
 mod timers;
+mod waits;
 mod warm;
 
 use std::sync::Arc;
 
 pub(crate) use self::at::At;
+use self::at::nanos;
 use self::backends::{Backends, Replaced};
-pub(crate) use self::claims::{Begun, Grip, Hold, Polled, Returned, Taken};
-use self::effects::Held;
-pub(crate) use self::effects::{Effects, Rest};
+pub(crate) use self::claims::{Back, Begun, Grip, Hold, Polled, Returned, Taken};
+pub(crate) use self::effects::{Effects, Held, Rest};
+use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
-use self::slots::{Counts, Kind, Slot, SlotState};
+use self::slots::{Counts, Interrupts, Kind, Slot, SlotState};
 pub(crate) use self::tally::Tally;
 use self::timers::Timers;
 use crate::backend::Backend;
 use crate::change::{BackendChange, CloseReason, PoolChange, SlotChange};
 pub(crate) use crate::change::{Check, SlotId};
 use crate::events::Journal;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::policy::Policy;
 
 /// The decisions of one pool. `T` is a connection.
 #[derive(Debug)]
 pub(crate) struct Core<T> {
     policy: Policy,
+    /// The policy's `validate_after`.
+    validate_nanos: u64,
     is_closed: bool,
+    /// There may be more than the caps allow.
     was_resized: bool,
     /// How many wait until the pool is warm.
     warming: usize,
     slots: Vec<Slot<T>>,
     vacant: Vec<u32>,
+    interrupts: Interrupts,
     backends: Backends,
     queue: Queue,
     counts: Counts,
@@ -62,12 +71,14 @@ pub(crate) struct Core<T> {
 impl<T> Core<T> {
     pub(crate) fn new(policy: Policy, random: Random) -> Self {
         Self {
+            validate_nanos: policy.validate_after.map_or(u64::MAX, nanos),
             policy,
             is_closed: false,
             was_resized: false,
             warming: 0,
             slots: Vec::new(),
             vacant: Vec::new(),
+            interrupts: Interrupts::default(),
             backends: Backends::default(),
             queue: Queue::new(),
             counts: Counts::default(),
@@ -82,11 +93,10 @@ impl<T> Core<T> {
         &self.policy
     }
 
-    /// Changes a slot's state and gives the one before. Together with `rework` the only place where that happens, so
-    /// that no count can drift from the states.
+    /// Changes a slot's state and gives the one before.
     fn enter(&mut self, index: u32, to: SlotState<T>) -> SlotState<T> {
-        self.count(index, to.kind());
-        std::mem::replace(&mut self.slots[index as usize].state, to)
+        let slot = &mut self.slots[index as usize];
+        enter(&mut self.counts, self.backends.get_mut(slot.backend), slot, to)
     }
 
     /// Changes a slot's state into one that is made of it.
@@ -99,14 +109,6 @@ impl<T> Core<T> {
         slot.state = after;
         self.counts.shift(from, kind);
         self.backends.get_mut(slot.backend).counts.shift(from, kind);
-    }
-
-    fn count(&mut self, index: u32, to: Kind) {
-        let slot = &self.slots[index as usize];
-        let from = slot.state.kind();
-        debug_assert!(from.may_become(to), "{from:?} to {to:?} is not in the table");
-        self.counts.shift(from, to);
-        self.backends.get_mut(slot.backend).counts.shift(from, to);
     }
 
     fn slot(&self, index: u32) -> &Slot<T> {
@@ -133,6 +135,7 @@ impl<T> Core<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.vacant.push(index);
+        self.interrupts.put(index, None);
         effects.forget_error(self.backends.forget_if_unused(backend));
     }
 
@@ -140,13 +143,23 @@ impl<T> Core<T> {
     fn is_surplus(&self, index: u32, now: At) -> bool {
         let slot = self.slot(index);
         let beyond = |counts: &Counts, max: usize| counts.live() > max;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::AcceptLate) {
+            return false;
+        }
         self.is_closed
             || slot.is_retired
             || slot.expires <= now
-            // Nothing but a resize leaves more than may be.
             || self.was_resized
                 && (beyond(&self.counts, self.policy.slots_max)
                     || beyond(&self.backends.get(slot.backend).counts, self.policy.slots_per_backend()))
+    }
+
+    /// Whether a resize has left more than may be, which nothing else does.
+    fn is_beyond_caps(&self) -> bool {
+        let beyond = |counts: &Counts, max: usize| counts.live() > max;
+        beyond(&self.counts, self.policy.slots_max)
+            || self.backends.each().any(|entry| beyond(&entry.counts, self.policy.slots_per_backend()))
     }
 
     /// Finds a use for a sound connection that nobody has: the first claim in line, else idleness, else its end.
@@ -167,6 +180,10 @@ impl<T> Core<T> {
         drop(self.enter(index, SlotState::Closing));
         self.tell_closing(index, why, now, effects);
         effects.close(self.id_of(index), connection);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetBroken) {
+            return;
+        }
         self.plan(now, effects);
     }
 
@@ -183,6 +200,10 @@ impl<T> Core<T> {
                 self.requeue(until, now, &mut effects);
                 self.plan(now, &mut effects);
             }
+            #[cfg(landfall_faults)]
+            SlotState::Closing if is_armed(Fault::ForgetClosed) => {}
+            #[cfg(landfall_faults)]
+            SlotState::Closing if is_armed(Fault::ForgetBroken) => self.vacate(id.index, &mut effects),
             SlotState::Closing => {
                 self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
@@ -272,6 +293,10 @@ impl<T> Core<T> {
         self.was_resized = true;
         let slots_max = self.policy.slots_max;
         self.tell_pool(|| PoolChange::Resized { slots_max }, &mut effects);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetShrink) {
+            self.was_resized = false;
+        }
         let idle: Vec<u32> = self.backends.each().flat_map(|entry| entry.idle.iter().copied()).collect();
         for index in idle {
             if self.is_surplus(index, now) {
@@ -283,6 +308,8 @@ impl<T> Core<T> {
     }
 
     fn retire(&mut self, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
+        // All idle ones in one pass: to look for each in its list would take a large pool tens of milliseconds.
+        self.backends.keep_idle(|index| !which(&self.slots[index as usize]));
         for index in 0..self.slots.len() as u32 {
             let slot = &mut self.slots[index as usize];
             if slot.state.kind() == Kind::Vacant || !which(slot) {
@@ -290,7 +317,12 @@ impl<T> Core<T> {
             }
             slot.is_retired = true;
             match &mut slot.state {
-                SlotState::Idle { .. } => self.close_idle(index, CloseReason::Evicted, now, effects),
+                SlotState::Idle { .. } => {
+                    if let SlotState::Idle { connection } = self.enter(index, SlotState::Closing) {
+                        self.tell_closing(index, CloseReason::Evicted, now, effects);
+                        effects.close(self.id_of(index), connection);
+                    }
+                }
                 SlotState::Connecting { is_cancelled, .. } if !*is_cancelled => {
                     *is_cancelled = true;
                     effects.cancel(self.id_of(index));

@@ -38,6 +38,7 @@ impl Timings {
     pub(crate) const LONG: Duration = Duration::from_millis(20);
 
     /// Counts one; `nanos` is exact if it was timed.
+    #[inline]
     pub(crate) fn note(&mut self, nanos: u64, is_timed: bool) {
         if nanos >= Self::LONG.as_nanos() as u64 {
             self.histogram.note(nanos, 1);
@@ -63,6 +64,7 @@ impl Sampler {
     const PER_WINDOW: u32 = 64;
     const ONE_IN: u32 = 16;
 
+    #[inline]
     pub(crate) fn picks(&mut self, now: At) -> bool {
         let window = now.nanos_since(At::default()) >> Self::WINDOW_BITS;
         if window != self.window {

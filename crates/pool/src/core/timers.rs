@@ -11,10 +11,15 @@ use super::queue::{Cause, Failure, Shortage, Wait};
 use super::slots::{Kind, SlotState};
 use super::{At, Check, Core, Effects, Held};
 use crate::change::{CloseReason, SlotChange};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::policy::Policy;
 
 /// Slots are looked at in steps of this, so that many that come due one by one do not cost a look each.
 const SLOTS_STEP: Duration = Duration::from_millis(50);
+
+/// How soon after a claim took a spare the next one is opened.
+const SPARES_STEP: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Timers {
@@ -38,6 +43,7 @@ impl Default for Timers {
 }
 
 impl Timers {
+    #[inline]
     pub(super) fn note_waiter(&mut self, at: At, is_earlier: &mut bool) {
         self.waiters = self.waiters.min(at);
         self.expect(at, is_earlier);
@@ -50,8 +56,8 @@ impl Timers {
 
     /// Spares are to be opened in a little while: after the last look if that was later than `now`, which may lag. Else
     /// each claim would have the task look.
-    pub(super) fn note_spares(&mut self, now: At, step: Duration, is_earlier: &mut bool) {
-        self.note_backend(now.max(self.looked).plus(step), is_earlier);
+    pub(super) fn note_spares(&mut self, now: At, is_earlier: &mut bool) {
+        self.note_backend(now.max(self.looked).plus(SPARES_STEP), is_earlier);
     }
 
     /// A connection is there: from now on it may become due for something.
@@ -99,6 +105,8 @@ impl<T> Core<T> {
 
     fn look_at_waiters(&mut self, now: At, effects: &mut Effects<T>) {
         let offline_ends = self.timers.offline_since.map(|since| (since, self.policy.offline_wait));
+        #[cfg(landfall_faults)]
+        let offline_ends = offline_ends.filter(|_| !is_armed(Fault::WaitOffline));
         let (mut failed, mut late) = (Vec::new(), Vec::new());
         let mut next = At::NEVER;
         for (id, wait, began, deadline) in self.queue.each() {
@@ -106,13 +114,13 @@ impl<T> Core<T> {
             let at = match wait {
                 Wait::Queued => deadline.min(offline_at),
                 Wait::Checking | Wait::Late => deadline,
-                Wait::Granted { since, .. } => self.grant_ends(since),
+                Wait::Granted(granted) => self.grant_ends(granted.since),
                 Wait::Failed(_) => At::NEVER,
             };
             match wait {
                 _ if at > now => next = next.min(at),
-                Wait::Granted { slot, .. } => {
-                    late.push((id, slot));
+                Wait::Granted(granted) => {
+                    late.push((id, granted.slot));
                     next = next.min(deadline);
                 }
                 _ if deadline <= now => failed.push((id, Failure::TimedOut(self.shortage(wait)))),
@@ -139,22 +147,28 @@ impl<T> Core<T> {
         let claimed = self.counts.of(Kind::Claimed);
         let connecting = self.counts.of(Kind::Connecting);
         let cause = match wait {
+            #[cfg(landfall_faults)]
+            _ if is_armed(Fault::BlameConnect) => Cause::Connect,
             Wait::Checking => Cause::Check,
             _ if !self.backends.is_resolved => Cause::Resolver,
             // Late: it had one and did not take it.
             _ if connecting == 0 || claimed >= self.policy.slots_max => Cause::Slot,
             _ => Cause::Connect,
         };
-        Shortage { cause, waiting: self.queue.queued(), claimed, connecting }
+        let [waiting, claimed, connecting] = [self.queue.queued(), claimed, connecting].map(|count| count as u32);
+        Shortage { cause, waiting, claimed, connecting }
     }
 
     fn look_at_slots(&mut self, now: At, effects: &mut Effects<T>) {
+        self.was_resized &= self.is_beyond_caps();
         let mut next = if self.counts.live() == 0 { At::NEVER } else { now.plus_if(soonest(&self.policy)) };
         for index in 0..self.slots.len() as u32 {
             let at = match &mut self.slots[index as usize].state {
                 SlotState::Idle { .. } => self.look_at_idle(index, now, effects),
                 SlotState::Claimed(claimed) if !claimed.is_reported => {
                     let at = self.policy.held_report_after.map_or(At::NEVER, |after| claimed.since.plus(after));
+                    #[cfg(landfall_faults)]
+                    let at = if is_armed(Fault::ForgetHeld) { At::NEVER } else { at };
                     if at <= now {
                         claimed.is_reported = true;
                         let (place, age) = (claimed.place, now.since(claimed.since));

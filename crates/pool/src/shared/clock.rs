@@ -25,6 +25,7 @@ impl Clock {
     }
 
     /// The exact time.
+    #[inline]
     pub(super) fn now(&self) -> At {
         if self.is_paused.load(Ordering::Relaxed) {
             return At::after_start(self.epoch.elapsed());
@@ -35,6 +36,7 @@ impl Clock {
     /// A recent time: what the exact one was at the kernel's last tick, not more than [`At::LAG_MAX`] ago.
     ///
     /// To read the exact one twice is half of what a claim and its release may cost.
+    #[inline]
     pub(super) fn recent(&self) -> At {
         if self.is_paused.load(Ordering::Relaxed) {
             return At::after_start(self.epoch.elapsed());
@@ -70,10 +72,12 @@ mod system {
     /// Nanoseconds since the system was started.
     pub(super) type Moment = u64;
 
+    #[inline]
     pub(super) fn exact() -> Moment {
         read(ClockId::Monotonic)
     }
 
+    #[inline]
     pub(super) fn recent() -> Moment {
         read(ClockId::MonotonicCoarse)
     }
@@ -84,6 +88,7 @@ mod system {
         (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
     }
 
+    #[inline]
     pub(super) fn since(epoch: Moment, moment: Moment) -> At {
         At::from_nanos(moment.saturating_sub(epoch))
     }
@@ -98,14 +103,17 @@ mod system {
 
     pub(super) type Moment = Instant;
 
+    #[inline]
     pub(super) fn exact() -> Moment {
         Instant::now()
     }
 
+    #[inline]
     pub(super) fn recent() -> Moment {
         Instant::now()
     }
 
+    #[inline]
     pub(super) fn since(epoch: Moment, moment: Moment) -> At {
         At::after_start(moment.saturating_duration_since(epoch))
     }

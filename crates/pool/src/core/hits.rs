@@ -1,0 +1,127 @@
+//! Claims that find an idle connection, and releases that leave one idle: nearly all there are. What is done here is
+//! done for each of them, under the lock.
+
+use std::panic::Location;
+
+use super::backends::Entry;
+use super::claims::{Back, Grip, Hold, Returned, Taken};
+use super::slots::{Claimed, Counts, Kind, Slot, SlotState};
+use super::{At, Core, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
+
+/// Changes a slot's state and gives the one before. Together with [`Core::rework`] the only place where that happens, so
+/// that no count can drift from the states.
+#[inline]
+pub(super) fn enter<T>(counts: &mut Counts, entry: &mut Entry, slot: &mut Slot<T>, to: SlotState<T>) -> SlotState<T> {
+    let (from, kind) = (slot.state.kind(), to.kind());
+    #[cfg(landfall_faults)]
+    if kind == Kind::Claimed && is_armed(Fault::CountDrift) {
+        return std::mem::replace(&mut slot.state, to);
+    }
+    debug_assert!(from.may_become(kind), "{from:?} to {kind:?} is not in the table");
+    counts.shift(from, kind);
+    entry.counts.shift(from, kind);
+    std::mem::replace(&mut slot.state, to)
+}
+
+impl<T> Core<T> {
+    /// Takes an idle connection if one is there and nobody is before this claim.
+    ///
+    /// The one used last, of the less loaded of two backends picked at random. `now` may lag.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        now: At,
+        place: &'static Location<'static>,
+        validates: bool,
+        is_earlier: &mut bool,
+    ) -> Taken<T> {
+        // What is idle while somebody is in line is his: there is none, see `settle` and `dispatch`.
+        let Some(backend) = self.choose_idle() else { return self.missed() };
+        let entry = self.backends.get_mut(backend);
+        let Some(&index) = entry.idle.last() else { return Taken::Miss };
+        let slot = &mut self.slots[index as usize];
+        if slot.expires <= now || (validates && now.nanos_since(slot.sound) >= self.validate_nanos) {
+            return Taken::Miss;
+        }
+        let claimed = SlotState::Claimed(Claimed { place, since: now, is_reported: false });
+        let SlotState::Idle { connection } = enter(&mut self.counts, entry, slot, claimed) else { return Taken::Miss };
+        slot.claims += 1;
+        entry.claims += 1;
+        let id = SlotId { index, generation: slot.generation };
+        entry.idle.pop();
+        if entry.idle.is_empty() {
+            self.backends.leave_idle(backend);
+        }
+        if self.counts.of(Kind::Idle) < self.policy.spares_wanted && self.counts.used() < self.policy.slots_max {
+            // Not in the way of this claim, and not for each one if there is no more to be had.
+            self.timers.note_spares(now, is_earlier);
+        }
+        self.tally.claims += 1;
+        Taken::Hit(Grip { id, is_timed: self.tally.sampler.picks(now) }, connection)
+    }
+
+    #[cold]
+    fn missed(&self) -> Taken<T> {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::AcceptLate) {
+            return Taken::Miss;
+        }
+        // A pool that is closed has nothing idle.
+        if self.is_closed { Taken::Closed } else { Taken::Miss }
+    }
+
+    #[inline]
+    pub(crate) fn has_idle(&self) -> bool {
+        !self.backends.with_idle.is_empty()
+    }
+
+    /// The less loaded of two backends with idle connections.
+    #[inline]
+    pub(super) fn choose_idle(&mut self) -> Option<u32> {
+        match self.backends.with_idle[..] {
+            [] => None,
+            [one] => Some(one),
+            _ => Some(self.choose_of_several()),
+        }
+    }
+
+    fn choose_of_several(&mut self) -> u32 {
+        let count = self.backends.with_idle.len();
+        let first = self.random.below(count);
+        let second = (first + 1 + self.random.below(count - 1)) % count;
+        let [first, second] = [first, second].map(|at| self.backends.with_idle[at]);
+        let is_first = self.backends.get(first).load() <= self.backends.get(second).load();
+        if is_first { first } else { second }
+    }
+
+    /// A connection comes back from its holder. `now` may lag if it is fit.
+    #[inline]
+    pub(crate) fn give_back(&mut self, id: SlotId, connection: T, how: Returned, hold: Hold, now: At) -> Back<T> {
+        let slot = &mut self.slots[id.index as usize];
+        let entry = self.backends.get_mut(slot.backend);
+        let is_plain = how == Returned::Fit
+            && matches!(slot.state, SlotState::Claimed(Claimed { is_reported: false, .. }))
+            // A pool that is closed has retired all of them.
+            && !slot.is_retired
+            && slot.expires > now
+            && !self.was_resized
+            && entry.unsound == 0;
+        if !is_plain {
+            return Back::Other(self.give_back_oddly(id, connection, how, hold, now));
+        }
+        self.tally.holds.note(now.nanos_since(hold.since), hold.is_timed);
+        slot.note_used(now);
+        if self.queue.queued() > 0 {
+            return self.pass_to_first(id.index, connection, now);
+        }
+        drop(enter(&mut self.counts, entry, slot, SlotState::Idle { connection }));
+        entry.idle.push(id.index);
+        if entry.idle_at.is_none() {
+            let backend = slot.backend;
+            self.backends.join_idle(backend);
+        }
+        Back::Idle
+    }
+}
