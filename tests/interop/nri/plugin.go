@@ -49,6 +49,11 @@ func (r *runtime) startPlugin(script script) error {
 	return p.stub.Start(context.Background())
 }
 
+func (p *plugin) restart() error {
+	p.stub.Stop()
+	return p.stub.Start(context.Background())
+}
+
 // Is the plugin that a runtime has launched, until the runtime goes.
 func serve() {
 	p := &plugin{}
