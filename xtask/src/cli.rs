@@ -16,6 +16,7 @@ pub(crate) enum Command {
     Loom { full: bool },
     Shuttle { full: bool, seed: Option<String> },
     Miri,
+    Planted,
     LeakCheck(Box<leak_check::Options>),
     Conformance { name: String },
     Interop { name: String, seed: Option<String>, full: bool },
@@ -97,6 +98,12 @@ const VERBS: &[Verb] = &[
         flags: &[],
     },
     Verb {
+        name: "planted",
+        about: "the tests that docs/pool-issues.md names, then each with the fault planted that it must fail with",
+        operand: None,
+        flags: &[],
+    },
+    Verb {
         name: "conformance",
         about: "the tests of a table of cases, and shows each case with its tests and what came of them",
         operand: Some("NAME"),
@@ -171,6 +178,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "loom" => Command::Loom { full: has(FULL) },
         "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once(SEED, values(SEED))?)? },
         "miri" => Command::Miri,
+        "planted" => Command::Planted,
         "leak-check" => Command::LeakCheck(Box::new(leak_check::Options::read(&given)?)),
         "conformance" => Command::Conformance { name: operand },
         "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)?, full: has(FULL) },
@@ -298,6 +306,7 @@ mod tests {
         );
         assert_eq!(parsed("loom --full"), Ok(Command::Loom { full: true }));
         assert_eq!(parsed("miri"), Ok(Command::Miri));
+        assert_eq!(parsed("planted"), Ok(Command::Planted));
         assert_eq!(parsed("shuttle --seed 7"), Ok(Command::Shuttle { full: false, seed: Some("7".to_owned()) }));
         assert_eq!(parsed("conformance otp"), Ok(Command::Conformance { name: "otp".to_owned() }));
         assert_eq!(
@@ -318,7 +327,10 @@ mod tests {
     fn refusals_name_what_was_given_and_what_is_allowed() {
         refused(
             "fix",
-            &["`fix`", "ci, test, tidy, codegen, leak-check, loom, shuttle, miri, conformance, interop, bench"],
+            &[
+                "`fix`",
+                "ci, test, tidy, codegen, leak-check, loom, shuttle, miri, planted, conformance, interop, bench",
+            ],
         );
         refused("bench", &["`bench NAME`"]);
         refused("interop", &["`interop NAME`"]);

@@ -6,7 +6,7 @@ use crate::counts::Counts;
 use crate::skips::{self, Skip};
 use crate::tally::Tally;
 use crate::workspace::{Package, Workspace};
-use crate::{cargo, codegen, conformance, interop, leak_check, miri, models, roster, test, tidy};
+use crate::{cargo, codegen, conformance, interop, leak_check, miri, models, planted, roster, test, tidy};
 
 /// One step of the gate.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "loom", about: "the models of the core under every schedule", run: loom },
     Step { name: "shuttle", about: "a tree of task sets under random schedules", run: shuttle },
     Step { name: "miri", about: "the unit tests of the core under miri", run: under_miri },
+    Step { name: "planted", about: "tests that must fail with the fault planted that they are for", run: with_faults },
     Step { name: "leak-check", about: "the scenario programs, quiet and with each planted fault", run: leaks },
 ];
 
@@ -202,11 +203,11 @@ fn nri(workspace: &Workspace) -> Result<Outcome, String> {
 }
 
 fn loom(workspace: &Workspace) -> Result<Outcome, String> {
-    Ok(Outcome::Counted(models::all(workspace, &models::LOOM, models::Effort::default())?))
+    Ok(Outcome::Counted(models::all(workspace, models::LOOM, models::Effort::default())?))
 }
 
 fn shuttle(workspace: &Workspace) -> Result<Outcome, String> {
-    Ok(Outcome::Counted(models::all(workspace, &models::SHUTTLE, models::Effort::default())?))
+    Ok(Outcome::Counted(models::all(workspace, models::SHUTTLE, models::Effort::default())?))
 }
 
 fn under_miri(workspace: &Workspace) -> Result<Outcome, String> {
@@ -214,6 +215,10 @@ fn under_miri(workspace: &Workspace) -> Result<Outcome, String> {
         Some(reason) => Outcome::Skipped(reason),
         None => Outcome::Counted(miri::all(workspace)?),
     })
+}
+
+fn with_faults(workspace: &Workspace) -> Result<Outcome, String> {
+    Ok(Outcome::Counted(planted::all(workspace)?))
 }
 
 fn leaks(workspace: &Workspace) -> Result<Outcome, String> {

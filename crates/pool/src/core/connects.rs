@@ -8,7 +8,12 @@ use super::slots::{Kind, SlotState};
 use super::{At, Core, Effects, Slot, SlotId};
 use crate::change::{BackendChange, PoolChange, SlotChange};
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
+
+/// For how many slots room is made at least.
+const SLOTS_ROOM_MIN: usize = 16;
 
 impl<T> Core<T> {
     /// Opens what is needed, as far as the caps and the backends allow.
@@ -41,6 +46,11 @@ impl<T> Core<T> {
     /// on.
     pub(super) fn surplus(&self) -> isize {
         let needed = self.counts.out() + self.queue.checking() + self.queue.queued() + self.policy.spares_wanted;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ConnectEach) {
+            let open = self.counts.live() - self.counts.of(Kind::Connecting);
+            return open as isize - needed.max(self.policy.slots_min) as isize;
+        }
         self.counts.live() as isize - self.backends.probes as isize - needed.max(self.policy.slots_min) as isize
     }
 
@@ -131,6 +141,10 @@ impl<T> Core<T> {
 
     /// Gives up an attempt at a backend that does not answer, for one at another that does.
     fn cancel_a_probe(&mut self, effects: &mut Effects<T>) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::KeepProbe) {
+            return;
+        }
         if self.backends.probes == 0 {
             return;
         }
@@ -171,10 +185,15 @@ impl<T> Core<T> {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
             (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
-            (slot.claims, slot.interrupt) = (0, None);
+            slot.claims = 0;
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
+        if self.slots.len() == self.slots.capacity() {
+            // By an eighth, and no more room than there may be slots: they are what an idle connection costs.
+            let missing = self.policy.slots_max.saturating_sub(self.slots.len());
+            self.slots.reserve_exact(SLOTS_ROOM_MIN.max(self.slots.len() / 8).min(missing.max(1)));
+        }
         self.slots.push(Slot {
             generation: 0,
             backend,
@@ -186,7 +205,6 @@ impl<T> Core<T> {
             used: At::default(),
             sound: At::default(),
             claims: 0,
-            interrupt: None,
         });
         index
     }
@@ -207,10 +225,12 @@ impl<T> Core<T> {
         let life = self.policy.lifetime_max.map(|life| {
             life - self.random.part_of(life.mul_f64(f64::from(self.policy.lifetime_jitter_percent) / 100.0))
         });
+        #[cfg(landfall_faults)]
+        let life = life.filter(|_| !is_armed(Fault::ForgetLifetime));
         let slot = &mut self.slots[id.index as usize];
         let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
-        slot.interrupt = interrupt;
+        self.interrupts.put(id.index, interrupt);
         self.backends.probes -= u32::from(is_probe);
         let entry = self.backends.get_mut(backend);
         let was_failing = entry.is_failing();
@@ -336,5 +356,21 @@ impl<T> Core<T> {
     pub(super) fn note_recovered(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         self.tell_backend(self.slot(index).backend, BackendChange::Recovered, effects);
         self.plan(now, effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Random;
+    use crate::policy::Policy;
+
+    #[test]
+    fn there_is_room_for_no_more_slots_than_may_be() {
+        let policy = Policy { slots_max: 1_100, slots_min: 1_100, ..Policy::default() };
+        let mut core: Core<()> = Core::new(policy, Random::seeded(1));
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        drop(core.set_backends(vec![address.into()], At::default()));
+        assert_eq!((core.slots.len(), core.slots.capacity()), (1_100, 1_100));
     }
 }

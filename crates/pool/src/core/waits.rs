@@ -7,6 +7,8 @@ use super::queue::{Failure, Granted, Waiter, WaiterId};
 use super::slots::{Claimed, SlotState};
 use super::tally::Timings;
 use super::{At, Core, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 impl<T> Core<T> {
     /// Puts a claim at the end of the line, if that is all there is to do: nothing is idle, nothing can be opened.
@@ -16,6 +18,8 @@ impl<T> Core<T> {
             && !self.is_closed
             && self.queue.len() < self.policy.waiters_max
             && self.has_nothing_to_open();
+        #[cfg(landfall_faults)]
+        let is_plain = is_plain && !is_armed(Fault::Barge);
         if !is_plain {
             return Err(waiter);
         }

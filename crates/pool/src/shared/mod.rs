@@ -1,15 +1,19 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
 mod clock;
+#[cfg(landfall_faults)]
+mod faulty;
 mod jobs;
 mod maintenance;
+#[cfg(all(test, landfall_loom))]
+mod models;
 mod owner;
 mod perform;
 
 use std::collections::HashMap;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -19,6 +23,8 @@ use tokio::sync::Notify as NotifyOne;
 use tokio_util::sync::CancellationToken;
 
 use self::clock::Clock;
+#[cfg(landfall_faults)]
+pub(crate) use self::faulty::forgotten;
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
@@ -28,11 +34,13 @@ use crate::core::{
     At, Back, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
 };
 use crate::events::Journal;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
 use crate::panics::{contain, dispose, log, wake};
 use crate::policy::{Policy, PolicyError};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
 pub(crate) struct Live<C> {
@@ -98,6 +106,12 @@ pub(crate) struct Shared<K: Connector> {
     journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
+    /// What would be tasks: the model is the runtime.
+    #[cfg(landfall_loom)]
+    jobs: Mutex<Vec<futures_util::future::BoxFuture<'static, ()>>>,
+    /// Connections whose close was cut after the pool had begun to end, each with when it had begun. At most as many as
+    /// there are slots, for none is opened any more.
+    unseen: Mutex<Vec<(Backend, At)>>,
 }
 
 impl<K: Connector> Shared<K> {
@@ -118,6 +132,9 @@ impl<K: Connector> Shared<K> {
             earlier: NotifyOne::new(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
+            #[cfg(landfall_loom)]
+            jobs: Mutex::default(),
+            unseen: Mutex::default(),
         }
     }
 
@@ -257,6 +274,10 @@ impl<K: Connector> Shared<K> {
         let now = self.now();
         let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
         self.perform(effects);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetPrepared) {
+            return id;
+        }
         // The pool has it again: the end may have been waiting for that.
         self.finish_if_over();
         id
@@ -282,6 +303,10 @@ impl<K: Connector> Shared<K> {
     }
 
     pub(crate) fn cancel(self: &Arc<Self>, id: WaiterId) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetCancelled) {
+            return;
+        }
         let now = self.now();
         let effects = self.lock().cancel(id, now);
         self.perform(effects);
@@ -291,6 +316,8 @@ impl<K: Connector> Shared<K> {
     pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
         let Lease { id, connection, hold, .. } = lease;
         let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
+        #[cfg(landfall_faults)]
+        let was_closed = self.lock().is_closed();
         let back = {
             let mut core = self.lock();
             let back = core.give_back(id, connection, how, hold, now);
@@ -302,6 +329,11 @@ impl<K: Connector> Shared<K> {
             Back::Passed { wake: waker, is_earlier } => {
                 waker.into_iter().for_each(wake);
                 self.tell_if_earlier(is_earlier);
+            }
+            #[cfg(landfall_faults)]
+            Back::Other(mut effects) if is_armed(Fault::EndUnlooked) => {
+                effects.is_return_at_end = was_closed;
+                self.perform(effects);
             }
             Back::Other(effects) => self.perform(effects),
         }

@@ -337,8 +337,10 @@ fn a_resolver_that_panics_leaves_its_last_set() {
     paused(|| async {
         let net = Net::default();
         let builder = Pool::builder("pool").resolver(Panics(false)).connector(net.connector());
-        let pool = builder.policy(plain(1)).build().unwrap();
-        drop(pool.claim().await.unwrap());
+        let pool = builder.policy(plain(2)).build().unwrap();
+        let held = pool.claim().await.unwrap();
+        tokio::time::sleep(MS).await;
+        drop((held, pool.claim().await.unwrap()));
         let report = pool.terminate(&two_seconds()).await.unwrap();
         assert_eq!(report.panics().map(|found| found.item.name.to_string()).collect::<Vec<_>>(), ["resolver"]);
     });
