@@ -82,7 +82,7 @@ func (r *runtime) do(asked *request) ([]string, error) {
 	case "plugin":
 		return nil, r.startPlugin(asked.Plugin)
 	case "restart":
-		return nil, r.plugins[asked.Plugin.Name].restart()
+		return nil, r.restart(r.plugins[asked.Plugin.Name])
 	case "seen":
 		return r.plugins[asked.Plugin.Name].takeSeen(), nil
 	case "unsolicited":
