@@ -204,6 +204,18 @@ impl Backends {
         }
     }
 
+    /// Takes all idle slots but these out.
+    pub(crate) fn keep_idle(&mut self, which: impl Fn(u32) -> bool) {
+        for place in (0..self.with_idle.len()).rev() {
+            let index = self.with_idle[place];
+            let idle = &mut self.get_mut(index).idle;
+            idle.retain(|slot| which(*slot));
+            if idle.is_empty() {
+                self.leave_idle(index);
+            }
+        }
+    }
+
     /// Takes a backend out from among those with idle slots.
     pub(crate) fn leave_idle(&mut self, index: u32) {
         if let Some(place) = self.get_mut(index).idle_at.take() {

@@ -12,6 +12,9 @@ use crate::claim::ConnectError;
 use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
+/// For how many slots room is made at least.
+const SLOTS_ROOM_MIN: usize = 16;
+
 impl<T> Core<T> {
     /// Opens what is needed, as far as the caps and the backends allow.
     ///
@@ -182,10 +185,15 @@ impl<T> Core<T> {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
             (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
-            (slot.claims, slot.interrupt) = (0, None);
+            slot.claims = 0;
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
+        if self.slots.len() == self.slots.capacity() {
+            // By an eighth, and no more room than there may be slots: they are what an idle connection costs.
+            let missing = self.policy.slots_max.saturating_sub(self.slots.len());
+            self.slots.reserve_exact(SLOTS_ROOM_MIN.max(self.slots.len() / 8).min(missing.max(1)));
+        }
         self.slots.push(Slot {
             generation: 0,
             backend,
@@ -197,7 +205,6 @@ impl<T> Core<T> {
             used: At::default(),
             sound: At::default(),
             claims: 0,
-            interrupt: None,
         });
         index
     }
@@ -223,7 +230,7 @@ impl<T> Core<T> {
         let slot = &mut self.slots[id.index as usize];
         let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
-        slot.interrupt = interrupt;
+        self.interrupts.put(id.index, interrupt);
         self.backends.probes -= u32::from(is_probe);
         let entry = self.backends.get_mut(backend);
         let was_failing = entry.is_failing();
@@ -349,5 +356,21 @@ impl<T> Core<T> {
     pub(super) fn note_recovered(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         self.tell_backend(self.slot(index).backend, BackendChange::Recovered, effects);
         self.plan(now, effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Random;
+    use crate::policy::Policy;
+
+    #[test]
+    fn there_is_room_for_no_more_slots_than_may_be() {
+        let policy = Policy { slots_max: 1_100, slots_min: 1_100, ..Policy::default() };
+        let mut core: Core<()> = Core::new(policy, Random::seeded(1));
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        drop(core.set_backends(vec![address.into()], At::default()));
+        assert_eq!((core.slots.len(), core.slots.capacity()), (1_100, 1_100));
     }
 }

@@ -73,7 +73,7 @@ impl<T> Core<T> {
 
     /// The ways to interrupt what is out, each to be used once.
     pub(crate) fn take_interrupts(&mut self) -> Vec<Weak<dyn Interrupt>> {
-        let claimed = self.slots.iter_mut().filter(|slot| slot.state.kind() == Kind::Claimed);
-        claimed.filter_map(|slot| slot.interrupt.take()).collect()
+        let claimed = self.slots.iter().zip(0_u32..).filter(|(slot, _)| slot.state.kind() == Kind::Claimed);
+        claimed.filter_map(|(_, index)| self.interrupts.take(index)).collect()
     }
 }

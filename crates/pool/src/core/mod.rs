@@ -34,7 +34,7 @@ use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
-use self::slots::{Counts, Kind, Slot, SlotState};
+use self::slots::{Counts, Interrupts, Kind, Slot, SlotState};
 pub(crate) use self::tally::Tally;
 use self::timers::Timers;
 use crate::backend::Backend;
@@ -58,6 +58,7 @@ pub(crate) struct Core<T> {
     warming: usize,
     slots: Vec<Slot<T>>,
     vacant: Vec<u32>,
+    interrupts: Interrupts,
     backends: Backends,
     queue: Queue,
     counts: Counts,
@@ -77,6 +78,7 @@ impl<T> Core<T> {
             warming: 0,
             slots: Vec::new(),
             vacant: Vec::new(),
+            interrupts: Interrupts::default(),
             backends: Backends::default(),
             queue: Queue::new(),
             counts: Counts::default(),
@@ -133,6 +135,7 @@ impl<T> Core<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.vacant.push(index);
+        self.interrupts.put(index, None);
         effects.forget_error(self.backends.forget_if_unused(backend));
     }
 
@@ -305,6 +308,8 @@ impl<T> Core<T> {
     }
 
     fn retire(&mut self, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
+        // All idle ones in one pass: to look for each in its list would take a large pool tens of milliseconds.
+        self.backends.keep_idle(|index| !which(&self.slots[index as usize]));
         for index in 0..self.slots.len() as u32 {
             let slot = &mut self.slots[index as usize];
             if slot.state.kind() == Kind::Vacant || !which(slot) {
@@ -312,7 +317,12 @@ impl<T> Core<T> {
             }
             slot.is_retired = true;
             match &mut slot.state {
-                SlotState::Idle { .. } => self.close_idle(index, CloseReason::Evicted, now, effects),
+                SlotState::Idle { .. } => {
+                    if let SlotState::Idle { connection } = self.enter(index, SlotState::Closing) {
+                        self.tell_closing(index, CloseReason::Evicted, now, effects);
+                        effects.close(self.id_of(index), connection);
+                    }
+                }
                 SlotState::Connecting { is_cancelled, .. } if !*is_cancelled => {
                     *is_cancelled = true;
                     effects.cancel(self.id_of(index));

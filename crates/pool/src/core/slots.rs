@@ -86,8 +86,27 @@ pub(crate) struct Slot<T> {
     /// When it last was known to be sound, by a use or by a check.
     pub(crate) sound: At,
     pub(crate) claims: u64,
+}
+
+/// The ways to interrupt what is out, by slot. They take no room where the connector gives none.
+#[derive(Debug, Default)]
+pub(crate) struct Interrupts(Vec<Option<Weak<dyn Interrupt>>>);
+
+impl Interrupts {
     /// The connection has the other end: nothing of the connector's may be dropped under the lock.
-    pub(crate) interrupt: Option<Weak<dyn Interrupt>>,
+    pub(crate) fn put(&mut self, slot: u32, interrupt: Option<Weak<dyn Interrupt>>) {
+        let place = slot as usize;
+        if interrupt.is_some() && place >= self.0.len() {
+            self.0.resize(place + 1, None);
+        }
+        if let Some(kept) = self.0.get_mut(place) {
+            *kept = interrupt;
+        }
+    }
+
+    pub(crate) fn take(&mut self, slot: u32) -> Option<Weak<dyn Interrupt>> {
+        self.0.get_mut(slot as usize)?.take()
+    }
 }
 
 impl<T> Slot<T> {

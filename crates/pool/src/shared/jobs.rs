@@ -16,6 +16,9 @@ use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, dispose, log};
 use crate::sync::MutexGuard;
 
+/// For how many connects room is kept.
+const CONNECTS_ROOM_MAX: usize = 64;
+
 /// A slot in the hands of a task. However the task ends, the slot does not get lost: if it is dropped, so is the
 /// connection, and then the slot is free.
 pub(super) struct Job<K: Connector> {
@@ -41,7 +44,14 @@ impl<K: Connector> Job<K> {
         self.is_done = true;
         if self.target.is_some() {
             // Before the core hears of it, since then the slot may be used for another connect.
-            drop(self.shared.connects().remove(&self.id.index));
+            let mut connects = self.shared.connects();
+            let done = connects.remove(&self.id.index);
+            if connects.is_empty() && connects.capacity() > CONNECTS_ROOM_MAX {
+                // A large pool opens its first connections all at once, and never so many again.
+                *connects = HashMap::new();
+            }
+            drop(connects);
+            drop(done);
         }
         self.id
     }
