@@ -16,9 +16,10 @@ pub(crate) enum Command {
     Loom { full: bool },
     Shuttle { full: bool, seed: Option<String> },
     Miri,
+    Planted,
     LeakCheck(Box<leak_check::Options>),
     Conformance { name: String },
-    Interop { name: String, seed: Option<String> },
+    Interop { name: String, seed: Option<String>, full: bool },
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
@@ -97,6 +98,12 @@ const VERBS: &[Verb] = &[
         flags: &[],
     },
     Verb {
+        name: "planted",
+        about: "the tests that docs/pool-issues.md names, then each with the fault planted that it must fail with",
+        operand: None,
+        flags: &[],
+    },
+    Verb {
         name: "conformance",
         about: "the tests of a table of cases, and shows each case with its tests and what came of them",
         operand: Some("NAME"),
@@ -106,7 +113,10 @@ const VERBS: &[Verb] = &[
         name: "interop",
         about: "scenarios on another implementation and on ours, whose histories must be equal",
         operand: Some("NAME"),
-        flags: &[Flag { name: SEED, value: Some("N"), about: "the generated scenarios of this seed once more" }],
+        flags: &[
+            Flag { name: SEED, value: Some("N"), about: "`otp`: the generated scenarios of this seed once more" },
+            Flag { name: FULL, value: None, about: "`nri`: against older versions too" },
+        ],
     },
     Verb {
         name: "bench",
@@ -168,9 +178,10 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "loom" => Command::Loom { full: has(FULL) },
         "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once(SEED, values(SEED))?)? },
         "miri" => Command::Miri,
+        "planted" => Command::Planted,
         "leak-check" => Command::LeakCheck(Box::new(leak_check::Options::read(&given)?)),
         "conformance" => Command::Conformance { name: operand },
-        "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)? },
+        "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)?, full: has(FULL) },
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -295,11 +306,16 @@ mod tests {
         );
         assert_eq!(parsed("loom --full"), Ok(Command::Loom { full: true }));
         assert_eq!(parsed("miri"), Ok(Command::Miri));
+        assert_eq!(parsed("planted"), Ok(Command::Planted));
         assert_eq!(parsed("shuttle --seed 7"), Ok(Command::Shuttle { full: false, seed: Some("7".to_owned()) }));
         assert_eq!(parsed("conformance otp"), Ok(Command::Conformance { name: "otp".to_owned() }));
         assert_eq!(
             parsed("interop otp --seed 7"),
-            Ok(Command::Interop { name: "otp".to_owned(), seed: Some("7".to_owned()) })
+            Ok(Command::Interop { name: "otp".to_owned(), seed: Some("7".to_owned()), full: false })
+        );
+        assert_eq!(
+            parsed("interop nri --full"),
+            Ok(Command::Interop { name: "nri".to_owned(), seed: None, full: true })
         );
         assert_eq!(
             parsed("bench lifecycle --check --json=f.json"),
@@ -311,7 +327,10 @@ mod tests {
     fn refusals_name_what_was_given_and_what_is_allowed() {
         refused(
             "fix",
-            &["`fix`", "ci, test, tidy, codegen, leak-check, loom, shuttle, miri, conformance, interop, bench"],
+            &[
+                "`fix`",
+                "ci, test, tidy, codegen, leak-check, loom, shuttle, miri, planted, conformance, interop, bench",
+            ],
         );
         refused("bench", &["`bench NAME`"]);
         refused("interop", &["`interop NAME`"]);

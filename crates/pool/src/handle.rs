@@ -69,7 +69,7 @@ impl<K: Connector> Handle<K> {
     pub fn take_out(mut self) -> K::Connection {
         let live = self.connection.take().expect("only the drop takes it too, and comes later");
         let Live { connection, interrupt, .. } = *live;
-        self.shared.take_out(self.id, self.hold, self.place);
+        self.shared.take_out(self.id, self.hold);
         dispose(interrupt);
         connection
     }

@@ -139,3 +139,26 @@ fn why(path: &Path, source: io::Error) -> ConnectError {
         _ => ConnectError::Io { source },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What tests that may run as root cannot bring about.
+    #[test]
+    fn what_the_system_says_becomes_what_to_do() {
+        let why = |kind: io::ErrorKind| why(Path::new("/nowhere/nri.sock"), kind.into());
+        assert!(matches!(why(io::ErrorKind::PermissionDenied), ConnectError::NoPermission { .. }));
+        assert!(why(io::ErrorKind::PermissionDenied).to_string().contains("run the plugin as root"));
+        assert!(matches!(why(io::ErrorKind::ConnectionRefused), ConnectError::NobodyListens { .. }));
+        assert!(matches!(why(io::ErrorKind::WouldBlock), ConnectError::Io { .. }));
+    }
+
+    #[test]
+    fn the_longest_path_is_that_of_the_system() {
+        let path = |bytes: usize| PathBuf::from("x".repeat(bytes));
+        assert!(Endpoint::socket(&path(107)).is_ok());
+        let refused = Endpoint::socket(&path(108)).map(drop);
+        assert!(matches!(refused, Err(BuildError::PathTooLong { bytes: 108, bytes_max: 107, .. })));
+    }
+}

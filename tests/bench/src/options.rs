@@ -43,7 +43,7 @@ impl Options {
 }
 
 /// The slowdown that the judge must notice; it is in our spawning path and in no peer's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Plant(bool);
 
 impl Plant {

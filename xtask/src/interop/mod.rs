@@ -3,6 +3,7 @@
 
 mod generate;
 mod history;
+pub(crate) mod nri;
 pub(crate) mod otp;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -10,15 +11,19 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use crate::workspace::Workspace;
 
 /// Compares, and closes with the counts.
-pub(crate) fn run(name: &str, seed: Option<&str>) -> Result<bool, String> {
-    if name != "otp" {
-        return Err(format!("there is no peer `{name}`; the peers are otp"));
-    }
+pub(crate) fn run(name: &str, seed: Option<&str>, full: bool) -> Result<bool, String> {
     let seed = match seed {
-        Some(seed) => seed.parse().map_err(|_| format!("`--seed` is a number, not `{seed}`"))?,
-        None => draw_seed(),
+        Some(seed) => Some(seed.parse().map_err(|_| format!("`--seed` is a number, not `{seed}`"))?),
+        None => None,
     };
-    Ok(otp::all(&Workspace::load()?, seed)?.close())
+    let tally = match (name, seed, full) {
+        ("otp", seed, false) => otp::all(&Workspace::load()?, seed.unwrap_or_else(draw_seed))?,
+        ("nri", None, full) => nri::all(&Workspace::load()?, full)?,
+        ("otp", _, true) => return Err("`--full` is for `nri`: there is one version of OTP here".to_owned()),
+        ("nri", Some(_), _) => return Err("`--seed` is for `otp`: there is nothing random in `nri`".to_owned()),
+        _ => return Err(format!("there is no peer `{name}`; the peers are otp and nri")),
+    };
+    Ok(tally.close())
 }
 
 /// A seed that is another one each time, short enough to be typed.
@@ -32,6 +37,12 @@ mod tests {
 
     #[test]
     fn an_unknown_peer_is_refused() {
-        assert!(run("beam", None).is_err_and(|refusal| refusal.contains("`beam`")));
+        assert!(run("beam", None, false).is_err_and(|refusal| refusal.contains("`beam`")));
+    }
+
+    #[test]
+    fn a_flag_that_is_for_another_peer_is_refused() {
+        assert!(run("nri", Some("7"), false).is_err_and(|refusal| refusal.contains("`--seed`")));
+        assert!(run("otp", None, true).is_err_and(|refusal| refusal.contains("`--full`")));
     }
 }

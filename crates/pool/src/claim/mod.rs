@@ -62,6 +62,10 @@ impl<'a, K: Connector> Claim<'a, K> {
     /// The way without a wait: nearly every claim's. Leads to the next stage if there is none.
     #[inline]
     fn take(&mut self) -> Option<Result<Handle<K>, ClaimError>> {
+        if !self.shared.may_have_idle() {
+            self.join();
+            return None;
+        }
         let now = self.shared.recent();
         match self.shared.take(now, self.place, true) {
             Taken::Hit(grip, connection) => {
@@ -78,6 +82,7 @@ impl<'a, K: Connector> Claim<'a, K> {
         None
     }
 
+    #[inline(never)]
     fn join(&mut self) {
         self.stage = Stage::Joining { times: self.times(), is_first: false };
     }
@@ -92,6 +97,7 @@ impl<'a, K: Connector> Claim<'a, K> {
     }
 
     /// Leaves the connection to the pool until it is ready for this claim.
+    #[cold]
     fn prepare(&mut self, lease: Lease<K>, times: Times) {
         // The waker comes with the next poll, which follows at once.
         let waiter = self.waiter(times, std::task::Waker::noop());
@@ -103,7 +109,20 @@ impl<'a, K: Connector> Claim<'a, K> {
         Waiter { waker: waker.clone(), began: times.began, deadline: times.deadline, place: self.place }
     }
 
-    /// One step of the way with a wait; none if there is another one to make.
+    /// The way with a wait. Apart from the other, which is nearly every claim's and stays small so.
+    #[inline(never)]
+    fn poll_on(&mut self, cx: &Context<'_>) -> Poll<Result<Handle<K>, ClaimError>> {
+        loop {
+            if let Some(poll) = self.step(cx) {
+                if poll.is_ready() {
+                    self.stage = Stage::Done;
+                }
+                return poll;
+            }
+        }
+    }
+
+    /// One step of it; none if there is another one to make.
     fn step(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Handle<K>, ClaimError>>> {
         let (times, lease, is_prepared) = match self.stage {
             Stage::Joining { times, is_first } => {
@@ -156,14 +175,7 @@ impl<K: Connector> Future for Claim<'_, K> {
             self.stage = Stage::Done;
             return Poll::Ready(done);
         }
-        loop {
-            if let Some(poll) = self.step(cx) {
-                if poll.is_ready() {
-                    self.stage = Stage::Done;
-                }
-                return poll;
-            }
-        }
+        self.poll_on(cx)
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) retry_at: At,
     /// When the last attempt began.
     pub(crate) tried_at: At,
+    /// A connect was given up because it was not answered, and none has been answered since.
+    pub(crate) was_silent: bool,
     /// How many probes are on their way.
     pub(crate) probes: u32,
     pub(crate) last_error: Option<ConnectError>,
@@ -54,6 +56,7 @@ impl Entry {
             round: 0,
             retry_at: At::default(),
             tried_at: At::default(),
+            was_silent: false,
             probes: 0,
             last_error: None,
             failed_at: At::default(),
@@ -85,6 +88,8 @@ pub(crate) struct Backends {
     pub(crate) current: Vec<u32>,
     /// How many probes are on their way to any of them.
     pub(crate) probes: u32,
+    /// One of those that the resolver has is failing.
+    pub(crate) has_failing: bool,
     /// Those with idle connections, in no order.
     pub(crate) with_idle: Vec<u32>,
     /// The resolver has given a set, be it empty.
@@ -196,6 +201,18 @@ impl Backends {
         }
         if idle.is_empty() {
             self.leave_idle(index);
+        }
+    }
+
+    /// Takes all idle slots but these out.
+    pub(crate) fn keep_idle(&mut self, which: impl Fn(u32) -> bool) {
+        for place in (0..self.with_idle.len()).rev() {
+            let index = self.with_idle[place];
+            let idle = &mut self.get_mut(index).idle;
+            idle.retain(|slot| which(*slot));
+            if idle.is_empty() {
+                self.leave_idle(index);
+            }
         }
     }
 

@@ -1,14 +1,15 @@
 //! Claims: from the call to the handle, and back.
 
 use std::panic::Location;
+use std::sync::Arc;
 use std::task::Waker;
-use std::time::Duration;
 
-use super::queue::{Failure, Wait, Waiter, WaiterId};
+use super::queue::{Failure, Granted, Wait, Waiter, WaiterId};
 use super::slots::{Claimed, Kind, SlotState};
-use super::tally::Timings;
-use super::{At, Check, Core, Effects, SlotId};
+use super::{At, Check, Core, Effects, Held, SlotId};
 use crate::change::{CloseReason, SlotChange};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 /// What a claim has that was given a connection.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,20 @@ pub(crate) enum Polled<T> {
     Failed(Failure),
 }
 
+/// What is to be done when a connection has come back.
+#[derive(Debug)]
+#[must_use = "somebody waits for it"]
+pub(crate) enum Back<T> {
+    /// Nothing: it is idle.
+    Idle,
+    /// It has been handed to a claim.
+    Passed {
+        wake: Option<Waker>,
+        is_earlier: bool,
+    },
+    Other(Effects<T>),
+}
+
 /// In which state a connection comes back from its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Returned {
@@ -74,22 +89,6 @@ pub(crate) enum Returned {
 }
 
 impl<T> Core<T> {
-    fn count_claim(&mut self, index: u32, now: At) -> Grip {
-        self.tally.claims += 1;
-        let slot = &mut self.slots[index as usize];
-        slot.claims += 1;
-        self.backends.get_mut(slot.backend).claims += 1;
-        Grip { id: self.id_of(index), is_timed: self.tally.sampler.picks(now) }
-    }
-
-    /// Counts how long a claim waited that is served now, and has been since `since`.
-    fn count_wait(&mut self, began: At, since: At, is_timed: bool, now: impl FnOnce() -> At) {
-        self.tally.claims_waited += 1;
-        let is_timed = is_timed || since.since(began) >= Timings::LONG;
-        let until = if is_timed { now() } else { since };
-        self.tally.waits.note(until.nanos_since(began), is_timed);
-    }
-
     fn must_validate(&self, index: u32, now: At) -> bool {
         now.nanos_since(self.slot(index).sound) >= self.validate_nanos
     }
@@ -99,6 +98,13 @@ impl<T> Core<T> {
     /// A claim that had a connection already and lost it goes to the head of the line.
     pub(crate) fn take_or_wait(&mut self, now: At, waiter: Waiter, is_first: bool) -> (Begun<T>, Effects<T>) {
         let mut effects = Effects::none();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::WaitUnlooked) {
+            self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
+            let id = self.queue.push_back(waiter);
+            self.plan(now, &mut effects);
+            return (Begun::Waits(id), effects);
+        }
         match self.take(now, waiter.place, true, &mut effects.is_earlier) {
             Taken::Hit(grip, connection) => {
                 effects.forget(Some(waiter.waker));
@@ -117,6 +123,8 @@ impl<T> Core<T> {
             return (Begun::Full { waiting }, effects);
         }
         self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
+        #[cfg(landfall_faults)]
+        let is_first = is_first || is_armed(Fault::Barge);
         let id = if is_first { self.queue.push_front(waiter) } else { self.queue.push_back(waiter) };
         self.dispatch(now, &mut effects);
         self.plan(now, &mut effects);
@@ -177,8 +185,8 @@ impl<T> Core<T> {
                 SlotState::Idle { connection } => SlotState::Granted { connection },
                 other => other,
             });
-            let granted = Wait::Granted { slot: index, since: now, is_prepared: false };
-            self.note_grant(granted, first, now, effects);
+            let granted = Granted { slot: index, since: now, is_prepared: false };
+            self.note_grant(granted, first, effects);
         }
     }
 
@@ -186,18 +194,13 @@ impl<T> Core<T> {
     pub(super) fn grant(&mut self, index: u32, connection: T, to: WaiterId, now: At, effects: &mut Effects<T>) {
         let before = self.enter(index, SlotState::Granted { connection });
         let is_prepared = matches!(before, SlotState::Checking { check: Check::OnClaim, until } if until == Some(to));
-        self.note_grant(Wait::Granted { slot: index, since: now, is_prepared }, to, now, effects);
+        self.note_grant(Granted { slot: index, since: now, is_prepared }, to, effects);
     }
 
-    fn note_grant(&mut self, granted: Wait, to: WaiterId, now: At, effects: &mut Effects<T>) {
-        effects.wake(self.queue.set(to, granted));
-        let ends = self.grant_ends(now);
+    fn note_grant(&mut self, granted: Granted, to: WaiterId, effects: &mut Effects<T>) {
+        effects.wake(self.queue.set(to, Wait::Granted(granted)));
+        let ends = self.grant_ends(granted.since);
         self.timers.note_waiter(ends, &mut effects.is_earlier);
-    }
-
-    /// When a grant passes on if it is not taken. Never too early, though `since` may lag.
-    pub(super) fn grant_ends(&self, since: At) -> At {
-        since.plus(self.policy.grant_hold_max).plus(At::LAG_MAX)
     }
 
     /// Takes back a connection that was granted, as if its claim had taken it and given it back.
@@ -209,15 +212,19 @@ impl<T> Core<T> {
     }
 
     /// What a waiting claim finds when it is polled. With an answer the claim is out of here; without one it leaves its
-    /// waker, if it has brought one. It holds the connection from the grant on, so that the clock is read for those
-    /// only that are timed.
-    pub(crate) fn poll_waiter(
-        &mut self,
-        id: WaiterId,
-        waker: Option<Waker>,
-        now: impl Fn() -> At,
-    ) -> (Polled<T>, Effects<T>) {
+    /// waker.
+    pub(crate) fn poll_waiter(&mut self, id: WaiterId, waker: Waker, now: impl Fn() -> At) -> (Polled<T>, Effects<T>) {
         let mut effects = Effects::none();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ParkUnlooked) {
+            effects.forget(self.queue.park(id, waker));
+            return (Polled::Waits, effects);
+        }
+        #[cfg(landfall_faults)]
+        if self.queue.wait(id) == Some(Wait::Late) && is_armed(Fault::ForgetLate) {
+            effects.forget(self.queue.park(id, waker));
+            return (Polled::Waits, effects);
+        }
         if self.queue.wait(id) == Some(Wait::Late) {
             let now = now();
             effects.forget(self.queue.set(id, Wait::Queued));
@@ -225,32 +232,17 @@ impl<T> Core<T> {
             self.plan(now, &mut effects);
         }
         let polled = match self.queue.wait(id) {
-            Some(Wait::Granted { slot, since, is_prepared }) => {
-                let (began, place) = self.queue.origin(id);
-                // A grant has used its waker.
-                effects.forget(self.queue.remove(id));
-                match self.take_back(slot, place, since) {
-                    Some(connection) => {
-                        let grip = self.count_claim(slot, since);
-                        self.count_wait(began, since, grip.is_timed, now);
-                        Polled::Hit { grip, connection, since, is_prepared }
-                    }
-                    None => Polled::Failed(Failure::Closed),
-                }
+            Some(Wait::Queued | Wait::Checking | Wait::Late) => {
+                effects.forget(self.queue.park(id, waker));
+                return (Polled::Waits, effects);
             }
             Some(Wait::Failed(failure)) => {
                 effects.forget(self.queue.remove(id));
                 Polled::Failed(failure)
             }
-            Some(Wait::Queued | Wait::Checking | Wait::Late) => {
-                if let Some(waker) = waker {
-                    effects.forget(self.queue.park(id, waker));
-                }
-                return (Polled::Waits, effects);
-            }
-            None => Polled::Failed(Failure::Closed),
+            Some(Wait::Granted(_)) | None => self.collect(id, now).unwrap_or(Polled::Failed(Failure::Closed)),
         };
-        effects.forget(waker);
+        effects.forget(Some(waker));
         (polled, effects)
     }
 
@@ -260,10 +252,18 @@ impl<T> Core<T> {
         let (wait, place) = (self.queue.wait(id), self.queue.origin(id).1);
         effects.forget(self.queue.remove(id));
         self.tally.cancelled += u64::from(wait.is_some());
-        if let Some(Wait::Granted { slot, .. }) = wait
-            && let Some(connection) = self.take_back(slot, place, now)
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LoseCancelled) {
+            return effects;
+        }
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ConnectWithClaim) {
+            self.retire(|slot| slot.state.kind() == Kind::Connecting, now, &mut effects);
+        }
+        if let Some(Wait::Granted(granted)) = wait
+            && let Some(connection) = self.take_back(granted.slot, place, now)
         {
-            self.settle(slot, connection, now, &mut effects);
+            self.settle(granted.slot, connection, now, &mut effects);
         }
         effects
     }
@@ -287,18 +287,20 @@ impl<T> Core<T> {
         }
     }
 
-    /// A connection comes back from its holder, in whatever way. Gives for how long it was held, if that had been
-    /// reported.
-    pub(crate) fn give_back(
+    /// A connection comes back from its holder, and there is more to do about it than to keep it or to hand it on.
+    #[cold]
+    pub(super) fn give_back_oddly(
         &mut self,
         id: SlotId,
         connection: T,
         how: Returned,
         hold: Hold,
         now: At,
-    ) -> (Option<Duration>, Effects<T>) {
+    ) -> Effects<T> {
         let mut effects = Effects::none();
-        let late = self.note_held(id, hold, now);
+        self.note_held(id, hold, now, &mut effects);
+        #[cfg(landfall_faults)]
+        let how = if is_armed(Fault::ReuseBroken) { Returned::Fit } else { how };
         match how {
             _ if self.is_surplus(id.index, now) => {
                 self.begin_close(id.index, connection, CloseReason::Resized, now, &mut effects);
@@ -322,25 +324,30 @@ impl<T> Core<T> {
                 self.begin_close(id.index, connection, CloseReason::Broken, now, &mut effects);
             }
         }
-        (late, effects)
+        effects
     }
 
     /// A holder keeps its connection for good: the slot is free at once.
-    pub(crate) fn take_out(&mut self, id: SlotId, hold: Hold, now: At) -> (Option<Duration>, Effects<T>) {
+    pub(crate) fn take_out(&mut self, id: SlotId, hold: Hold, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        let late = self.note_held(id, hold, now);
+        self.note_held(id, hold, now, &mut effects);
         self.tell_slot(id.index, || SlotChange::TakenOut, &mut effects);
         self.vacate(id.index, &mut effects);
         self.tally.taken_out += 1;
         self.plan(now, &mut effects);
-        (late, effects)
+        effects
     }
 
-    fn note_held(&mut self, id: SlotId, hold: Hold, now: At) -> Option<Duration> {
-        let SlotState::Claimed(claimed) = self.slot(id.index).state else { return None };
-        self.slots[id.index as usize].used = now;
+    fn note_held(&mut self, id: SlotId, hold: Hold, now: At, effects: &mut Effects<T>) {
+        let slot = &mut self.slots[id.index as usize];
+        let SlotState::Claimed(claimed) = slot.state else { return };
+        slot.used = now;
         self.tally.holds.note(now.nanos_since(hold.since), hold.is_timed);
-        claimed.is_reported.then(|| now.since(hold.since))
+        effects.is_return_at_end |= self.is_closed;
+        if claimed.is_reported {
+            let backend = Arc::clone(&self.backends.get(slot.backend).backend);
+            effects.came_back(Held { slot: id, backend, place: claimed.place, age: now.since(hold.since) });
+        }
     }
 
     /// How many handles are out.

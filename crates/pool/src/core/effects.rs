@@ -21,6 +21,8 @@ pub(crate) struct Effects<T> {
     pub(crate) is_earlier: bool,
     /// Something changed that somebody may wait for who waits for no slot.
     pub(crate) is_news: bool,
+    /// A handle has come back after the end has begun: it may have been the last.
+    pub(crate) is_return_at_end: bool,
     rest: Option<Box<Rest<T>>>,
 }
 
@@ -39,6 +41,8 @@ pub(crate) struct Rest<T> {
     /// Connects that are not wanted any more.
     pub(crate) cancel: Vec<SlotId>,
     pub(crate) held: Vec<Held>,
+    /// It had been reported before.
+    pub(crate) came_back: Option<Held>,
 }
 
 /// A handle that has been out for long.
@@ -52,11 +56,12 @@ pub(crate) struct Held {
 
 impl<T> Effects<T> {
     pub(crate) const fn none() -> Self {
-        Self { wake: None, is_earlier: false, is_news: false, rest: None }
+        Self { wake: None, is_earlier: false, is_news: false, is_return_at_end: false, rest: None }
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
-        self.wake.is_none() && self.rest.is_none() && !self.is_earlier && !self.is_news
+        let is_flagged = self.is_earlier | self.is_news | self.is_return_at_end;
+        self.wake.is_none() && self.rest.is_none() && !is_flagged
     }
 
     /// Has a claim look.
@@ -109,12 +114,16 @@ impl<T> Effects<T> {
         self.rest().held.push(held);
     }
 
+    pub(super) fn came_back(&mut self, held: Held) {
+        self.rest().came_back = Some(held);
+    }
+
     #[cold]
     fn rest(&mut self) -> &mut Rest<T> {
         self.rest.get_or_insert_with(|| {
             let (wake, forget, errors, held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
             let (close, check, connect, cancel) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            Box::new(Rest { wake, forget, errors, close, check, connect, cancel, held })
+            Box::new(Rest { wake, forget, errors, close, check, connect, cancel, held, came_back: None })
         })
     }
 

@@ -10,6 +10,8 @@ use super::{At, Core, Effects};
 use crate::backend::Backend;
 use crate::change::PoolChange;
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
 /// A handle that is out.
@@ -36,7 +38,9 @@ impl<T> Core<T> {
         for (id, wait) in waiting {
             match wait {
                 Wait::Failed(_) => continue,
-                Wait::Granted { slot, .. } => self.pass_on(id, slot, now, &mut effects),
+                #[cfg(landfall_faults)]
+                Wait::Granted(_) if is_armed(Fault::KeepGranted) => {}
+                Wait::Granted(granted) => self.pass_on(id, granted.slot, now, &mut effects),
                 Wait::Queued | Wait::Checking | Wait::Late => {}
             }
             effects.wake(self.queue.set(id, Wait::Failed(Failure::Closed)));
@@ -69,7 +73,7 @@ impl<T> Core<T> {
 
     /// The ways to interrupt what is out, each to be used once.
     pub(crate) fn take_interrupts(&mut self) -> Vec<Weak<dyn Interrupt>> {
-        let claimed = self.slots.iter_mut().filter(|slot| slot.state.kind() == Kind::Claimed);
-        claimed.filter_map(|slot| slot.interrupt.take()).collect()
+        let claimed = self.slots.iter().zip(0_u32..).filter(|(slot, _)| slot.state.kind() == Kind::Claimed);
+        claimed.filter_map(|(_, index)| self.interrupts.take(index)).collect()
     }
 }

@@ -4,15 +4,21 @@
 use std::panic::Location;
 
 use super::backends::Entry;
-use super::claims::{Grip, Hold, Taken};
+use super::claims::{Back, Grip, Hold, Returned, Taken};
 use super::slots::{Claimed, Counts, Kind, Slot, SlotState};
 use super::{At, Core, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 /// Changes a slot's state and gives the one before. Together with [`Core::rework`] the only place where that happens, so
 /// that no count can drift from the states.
 #[inline]
 pub(super) fn enter<T>(counts: &mut Counts, entry: &mut Entry, slot: &mut Slot<T>, to: SlotState<T>) -> SlotState<T> {
     let (from, kind) = (slot.state.kind(), to.kind());
+    #[cfg(landfall_faults)]
+    if kind == Kind::Claimed && is_armed(Fault::CountDrift) {
+        return std::mem::replace(&mut slot.state, to);
+    }
     debug_assert!(from.may_become(kind), "{from:?} to {kind:?} is not in the table");
     counts.shift(from, kind);
     entry.counts.shift(from, kind);
@@ -58,8 +64,17 @@ impl<T> Core<T> {
 
     #[cold]
     fn missed(&self) -> Taken<T> {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::AcceptLate) {
+            return Taken::Miss;
+        }
         // A pool that is closed has nothing idle.
         if self.is_closed { Taken::Closed } else { Taken::Miss }
+    }
+
+    #[inline]
+    pub(crate) fn has_idle(&self) -> bool {
+        !self.backends.with_idle.is_empty()
     }
 
     /// The less loaded of two backends with idle connections.
@@ -81,30 +96,32 @@ impl<T> Core<T> {
         if is_first { first } else { second }
     }
 
-    /// Takes a fit connection back and leaves it idle, if that is all there is to do; else gives it to be given back in
-    /// the other way. `now` may lag.
+    /// A connection comes back from its holder. `now` may lag if it is fit.
     #[inline]
-    pub(crate) fn park(&mut self, id: SlotId, connection: T, hold: Hold, now: At) -> Result<(), T> {
+    pub(crate) fn give_back(&mut self, id: SlotId, connection: T, how: Returned, hold: Hold, now: At) -> Back<T> {
         let slot = &mut self.slots[id.index as usize];
         let entry = self.backends.get_mut(slot.backend);
-        let is_plain = matches!(slot.state, SlotState::Claimed(Claimed { is_reported: false, .. }))
+        let is_plain = how == Returned::Fit
+            && matches!(slot.state, SlotState::Claimed(Claimed { is_reported: false, .. }))
             // A pool that is closed has retired all of them.
             && !slot.is_retired
             && slot.expires > now
             && !self.was_resized
-            && entry.unsound == 0
-            && self.queue.queued() == 0;
+            && entry.unsound == 0;
         if !is_plain {
-            return Err(connection);
+            return Back::Other(self.give_back_oddly(id, connection, how, hold, now));
         }
         self.tally.holds.note(now.nanos_since(hold.since), hold.is_timed);
         slot.note_used(now);
+        if self.queue.queued() > 0 {
+            return self.pass_to_first(id.index, connection, now);
+        }
         drop(enter(&mut self.counts, entry, slot, SlotState::Idle { connection }));
         entry.idle.push(id.index);
         if entry.idle_at.is_none() {
             let backend = slot.backend;
             self.backends.join_idle(backend);
         }
-        Ok(())
+        Back::Idle
     }
 }

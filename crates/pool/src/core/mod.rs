@@ -14,11 +14,13 @@ mod hits;
 mod model;
 mod queue;
 mod random;
+mod silence;
 mod slots;
 mod snapshot;
 mod tally;
 mod tell;
 mod timers;
+mod waits;
 mod warm;
 
 use std::sync::Arc;
@@ -26,20 +28,21 @@ use std::sync::Arc;
 pub(crate) use self::at::At;
 use self::at::nanos;
 use self::backends::{Backends, Replaced};
-pub(crate) use self::claims::{Begun, Grip, Hold, Polled, Returned, Taken};
-use self::effects::Held;
-pub(crate) use self::effects::{Effects, Rest};
+pub(crate) use self::claims::{Back, Begun, Grip, Hold, Polled, Returned, Taken};
+pub(crate) use self::effects::{Effects, Held, Rest};
 use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
-use self::slots::{Counts, Kind, Slot, SlotState};
+use self::slots::{Counts, Interrupts, Kind, Slot, SlotState};
 pub(crate) use self::tally::Tally;
 use self::timers::Timers;
 use crate::backend::Backend;
 use crate::change::{BackendChange, CloseReason, PoolChange, SlotChange};
 pub(crate) use crate::change::{Check, SlotId};
 use crate::events::Journal;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::policy::Policy;
 
 /// The decisions of one pool. `T` is a connection.
@@ -55,6 +58,7 @@ pub(crate) struct Core<T> {
     warming: usize,
     slots: Vec<Slot<T>>,
     vacant: Vec<u32>,
+    interrupts: Interrupts,
     backends: Backends,
     queue: Queue,
     counts: Counts,
@@ -74,6 +78,7 @@ impl<T> Core<T> {
             warming: 0,
             slots: Vec::new(),
             vacant: Vec::new(),
+            interrupts: Interrupts::default(),
             backends: Backends::default(),
             queue: Queue::new(),
             counts: Counts::default(),
@@ -130,6 +135,7 @@ impl<T> Core<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.vacant.push(index);
+        self.interrupts.put(index, None);
         effects.forget_error(self.backends.forget_if_unused(backend));
     }
 
@@ -137,6 +143,10 @@ impl<T> Core<T> {
     fn is_surplus(&self, index: u32, now: At) -> bool {
         let slot = self.slot(index);
         let beyond = |counts: &Counts, max: usize| counts.live() > max;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::AcceptLate) {
+            return false;
+        }
         self.is_closed
             || slot.is_retired
             || slot.expires <= now
@@ -170,6 +180,10 @@ impl<T> Core<T> {
         drop(self.enter(index, SlotState::Closing));
         self.tell_closing(index, why, now, effects);
         effects.close(self.id_of(index), connection);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetBroken) {
+            return;
+        }
         self.plan(now, effects);
     }
 
@@ -186,6 +200,10 @@ impl<T> Core<T> {
                 self.requeue(until, now, &mut effects);
                 self.plan(now, &mut effects);
             }
+            #[cfg(landfall_faults)]
+            SlotState::Closing if is_armed(Fault::ForgetClosed) => {}
+            #[cfg(landfall_faults)]
+            SlotState::Closing if is_armed(Fault::ForgetBroken) => self.vacate(id.index, &mut effects),
             SlotState::Closing => {
                 self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
@@ -275,6 +293,10 @@ impl<T> Core<T> {
         self.was_resized = true;
         let slots_max = self.policy.slots_max;
         self.tell_pool(|| PoolChange::Resized { slots_max }, &mut effects);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetShrink) {
+            self.was_resized = false;
+        }
         let idle: Vec<u32> = self.backends.each().flat_map(|entry| entry.idle.iter().copied()).collect();
         for index in idle {
             if self.is_surplus(index, now) {
@@ -286,6 +308,8 @@ impl<T> Core<T> {
     }
 
     fn retire(&mut self, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
+        // All idle ones in one pass: to look for each in its list would take a large pool tens of milliseconds.
+        self.backends.keep_idle(|index| !which(&self.slots[index as usize]));
         for index in 0..self.slots.len() as u32 {
             let slot = &mut self.slots[index as usize];
             if slot.state.kind() == Kind::Vacant || !which(slot) {
@@ -293,7 +317,12 @@ impl<T> Core<T> {
             }
             slot.is_retired = true;
             match &mut slot.state {
-                SlotState::Idle { .. } => self.close_idle(index, CloseReason::Evicted, now, effects),
+                SlotState::Idle { .. } => {
+                    if let SlotState::Idle { connection } = self.enter(index, SlotState::Closing) {
+                        self.tell_closing(index, CloseReason::Evicted, now, effects);
+                        effects.close(self.id_of(index), connection);
+                    }
+                }
                 SlotState::Connecting { is_cancelled, .. } if !*is_cancelled => {
                     *is_cancelled = true;
                     effects.cancel(self.id_of(index));

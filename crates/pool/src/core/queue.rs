@@ -30,9 +30,18 @@ pub(crate) struct WaiterId {
 pub(crate) enum Wait {
     Queued,
     Checking,
-    Granted { slot: u32, since: At, is_prepared: bool },
+    Granted(Granted),
     Late,
     Failed(Failure),
+}
+
+/// What a claim was granted, and has not collected yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) slot: u32,
+    pub(crate) since: At,
+    /// The connector has made the connection ready for this claim.
+    pub(crate) is_prepared: bool,
 }
 
 /// Why a waiting claim gets nothing.
@@ -47,9 +56,9 @@ pub(crate) enum Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shortage {
     pub(crate) cause: Cause,
-    pub(crate) waiting: usize,
-    pub(crate) claimed: usize,
-    pub(crate) connecting: usize,
+    pub(crate) waiting: u32,
+    pub(crate) claimed: u32,
+    pub(crate) connecting: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +110,7 @@ impl Queue {
     }
 
     /// How many wait in line for a connection.
+    #[inline]
     pub(crate) fn queued(&self) -> usize {
         self.queued
     }
@@ -111,11 +121,13 @@ impl Queue {
     }
 
     /// How many there are in any state.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }
 
     /// Takes a claim in, not in line.
+    #[inline]
     fn insert(&mut self, waiter: Waiter, wait: Wait) -> WaiterId {
         let Waiter { waker, began, deadline, place } = waiter;
         let entry = Entry {
@@ -139,6 +151,7 @@ impl Queue {
     }
 
     /// Takes a claim in at the end of the line.
+    #[inline]
     pub(crate) fn push_back(&mut self, waiter: Waiter) -> WaiterId {
         let id = self.insert(waiter, Wait::Queued);
         self.entries[id.index as usize].before = self.tail;
@@ -180,7 +193,7 @@ impl Queue {
         match wait {
             Wait::Queued => self.unlink(index),
             Wait::Checking => self.checking -= 1,
-            Wait::Granted { .. } | Wait::Late | Wait::Failed(_) => {}
+            Wait::Granted(_) | Wait::Late | Wait::Failed(_) => {}
         }
     }
 
@@ -197,6 +210,36 @@ impl Queue {
         self.queued -= 1;
     }
 
+    /// Takes the first out of the line, who is there, and grants him something; gives his waker.
+    #[inline]
+    pub(crate) fn grant_first(&mut self, granted: Granted) -> Option<Waker> {
+        let entry = &mut self.entries[self.head as usize];
+        entry.wait = Some(Wait::Granted(granted));
+        let (waker, after) = (entry.waker.take(), entry.after);
+        self.head = after;
+        match self.entries.get_mut(after as usize) {
+            Some(next) => next.before = NOBODY,
+            None => self.tail = NOBODY,
+        }
+        self.queued -= 1;
+        waker
+    }
+
+    /// Lets a claim go that was granted something: gives what, since when it waited, and who made it.
+    #[inline]
+    pub(crate) fn remove_granted(&mut self, id: WaiterId) -> Option<(Granted, At, &'static Location<'static>)> {
+        let entry = self.entries.get_mut(id.index as usize)?;
+        let Some(Wait::Granted(granted)) = entry.wait else { return None };
+        if entry.generation != id.generation {
+            return None;
+        }
+        debug_assert!(entry.waker.is_none(), "the grant has used it");
+        entry.wait = None;
+        entry.generation = entry.generation.wrapping_add(1);
+        self.free.push(id.index);
+        Some((granted, entry.began, entry.place))
+    }
+
     /// Who is first in line.
     pub(crate) fn first(&self) -> Option<WaiterId> {
         let entry = self.entries.get(self.head as usize)?;
@@ -204,6 +247,7 @@ impl Queue {
     }
 
     /// What a claim waits for; none if it has gone.
+    #[inline]
     pub(crate) fn wait(&self, id: WaiterId) -> Option<Wait> {
         let entry = self.entries.get(id.index as usize)?;
         if entry.generation == id.generation { entry.wait } else { None }
@@ -220,7 +264,7 @@ impl Queue {
         let entry = &mut self.entries[id.index as usize];
         entry.wait = Some(to);
         match to {
-            Wait::Granted { .. } | Wait::Failed(_) => entry.waker.take(),
+            Wait::Granted(_) | Wait::Failed(_) => entry.waker.take(),
             Wait::Queued | Wait::Checking | Wait::Late => None,
         }
     }
@@ -297,7 +341,8 @@ mod tests {
     fn a_late_claim_comes_back_at_the_head() {
         let mut queue = Queue::new();
         let [first, second] = [0, 1].map(|n| queue.push_back(waiter(n)));
-        assert!(queue.set(first, Wait::Granted { slot: 7, since: At::default(), is_prepared: false }).is_some());
+        let granted = Granted { slot: 7, since: At::default(), is_prepared: false };
+        assert!(queue.set(first, Wait::Granted(granted)).is_some());
         assert_eq!(queue.first(), Some(second));
         assert!(queue.set(first, Wait::Late).is_none());
         queue.set(first, Wait::Queued);

@@ -1,15 +1,19 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
 mod clock;
+#[cfg(landfall_faults)]
+mod faulty;
 mod jobs;
 mod maintenance;
+#[cfg(all(test, landfall_loom))]
+mod models;
 mod owner;
 mod perform;
 
 use std::collections::HashMap;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -19,18 +23,24 @@ use tokio::sync::Notify as NotifyOne;
 use tokio_util::sync::CancellationToken;
 
 use self::clock::Clock;
+#[cfg(landfall_faults)]
+pub(crate) use self::faulty::forgotten;
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
 use crate::claim::{ClaimError, WarmUpError};
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{At, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{
+    At, Back, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
+};
 use crate::events::Journal;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
-use crate::panics::{contain, dispose, log};
+use crate::panics::{contain, dispose, log, wake};
 use crate::policy::{Policy, PolicyError};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
 pub(crate) struct Live<C> {
@@ -81,6 +91,9 @@ pub(crate) struct Shared<K: Connector> {
     connector: K,
     pub(crate) claim_timeout: Duration,
     core: Mutex<Inner<K>>,
+    /// Whether a connection was idle when a claim or a release looked last. A hint: connections become idle, and cease to
+    /// be, in other ways too.
+    had_idle: AtomicBool,
     clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
@@ -93,6 +106,12 @@ pub(crate) struct Shared<K: Connector> {
     journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
+    /// What would be tasks: the model is the runtime.
+    #[cfg(landfall_loom)]
+    jobs: Mutex<Vec<futures_util::future::BoxFuture<'static, ()>>>,
+    /// Connections whose close was cut after the pool had begun to end, each with when it had begun. At most as many as
+    /// there are slots, for none is opened any more.
+    unseen: Mutex<Vec<(Backend, At)>>,
 }
 
 impl<K: Connector> Shared<K> {
@@ -105,6 +124,7 @@ impl<K: Connector> Shared<K> {
             claim_timeout,
             journal: Arc::clone(core.journal()),
             core: Mutex::new(core),
+            had_idle: AtomicBool::new(true),
             clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
@@ -112,6 +132,9 @@ impl<K: Connector> Shared<K> {
             earlier: NotifyOne::new(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
+            #[cfg(landfall_loom)]
+            jobs: Mutex::default(),
+            unseen: Mutex::default(),
         }
     }
 
@@ -181,13 +204,41 @@ impl<K: Connector> Shared<K> {
         })
     }
 
+    /// Whether a first look is worth a lock: where it is not, [`Self::take_or_wait`] needs none.
+    #[inline]
+    pub(crate) fn may_have_idle(&self) -> bool {
+        self.had_idle.load(Ordering::Relaxed)
+    }
+
+    /// To be called under the lock. Nearly always it is as it was, and a look costs less than a change.
+    #[inline]
+    fn note_idle(&self, has_idle: bool) {
+        if self.may_have_idle() != has_idle {
+            self.had_idle.store(has_idle, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
     pub(crate) fn take_or_wait(
         self: &Arc<Self>,
         now: At,
         waiter: Waiter,
         is_first: bool,
     ) -> Begun<Box<Live<K::Connection>>> {
-        let (begun, effects) = self.lock().take_or_wait(now, waiter, is_first);
+        let mut core = self.lock();
+        let mut is_earlier = false;
+        let waiter = if is_first { Err(waiter) } else { core.line_up(waiter, &mut is_earlier) };
+        let waiter = match waiter {
+            Ok(id) => {
+                drop(core);
+                self.tell_if_earlier(is_earlier);
+                return Begun::Waits(id);
+            }
+            Err(waiter) => waiter,
+        };
+        let (begun, effects) = core.take_or_wait(now, waiter, is_first);
+        self.note_idle(core.has_idle());
+        drop(core);
         self.perform(effects);
         begun
     }
@@ -201,17 +252,32 @@ impl<K: Connector> Shared<K> {
         validates: bool,
     ) -> Taken<Box<Live<K::Connection>>> {
         let mut is_earlier = false;
-        let taken = self.lock().take(now, place, validates, &mut is_earlier);
+        let taken = {
+            let mut core = self.lock();
+            let taken = core.take(now, place, validates, &mut is_earlier);
+            self.note_idle(core.has_idle());
+            taken
+        };
+        self.tell_if_earlier(is_earlier);
+        taken
+    }
+
+    /// Tells the maintenance task that something is due earlier than it thinks.
+    #[inline]
+    fn tell_if_earlier(&self, is_earlier: bool) {
         if is_earlier {
             self.earlier.notify_one();
         }
-        taken
     }
 
     pub(crate) fn check_for_claim(self: &Arc<Self>, lease: Lease<K>, waiter: Waiter) -> WaiterId {
         let now = self.now();
         let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
         self.perform(effects);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetPrepared) {
+            return id;
+        }
         // The pool has it again: the end may have been waiting for that.
         self.finish_if_over();
         id
@@ -224,66 +290,59 @@ impl<K: Connector> Shared<K> {
         self.finish_if_over();
     }
 
+    #[inline]
     pub(crate) fn poll_waiter(self: &Arc<Self>, id: WaiterId, waker: &Waker) -> Polled<Box<Live<K::Connection>>> {
-        let (polled, effects) = self.lock().poll_waiter(id, None, || self.now());
-        self.perform(effects);
-        if !matches!(polled, Polled::Waits) {
+        if let Some(polled) = self.lock().collect(id, || self.now()) {
             return polled;
         }
         // Cloning a waker is a user's code: not under the lock, and only for who has to go on waiting.
         let waker = waker.clone();
-        let (polled, effects) = self.lock().poll_waiter(id, Some(waker), || self.now());
+        let (polled, effects) = self.lock().poll_waiter(id, waker, || self.now());
         self.perform(effects);
         polled
     }
 
     pub(crate) fn cancel(self: &Arc<Self>, id: WaiterId) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetCancelled) {
+            return;
+        }
         let now = self.now();
         let effects = self.lock().cancel(id, now);
         self.perform(effects);
     }
 
+    #[inline]
     pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
-        let Lease { id, connection, hold, place } = lease;
+        let Lease { id, connection, hold, .. } = lease;
         let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
-        let (held, effects, is_closed) = {
+        #[cfg(landfall_faults)]
+        let was_closed = self.lock().is_closed();
+        let back = {
             let mut core = self.lock();
-            let connection = match how {
-                Returned::Fit => match core.park(id, connection, hold, now) {
-                    Ok(()) => return,
-                    Err(connection) => connection,
-                },
-                _ => connection,
-            };
-            let (held, effects) = core.give_back(id, connection, how, hold, now);
-            (held, effects, core.is_closed())
+            let back = core.give_back(id, connection, how, hold, now);
+            self.note_idle(core.has_idle());
+            back
         };
-        self.perform(effects);
-        if held.is_some() || is_closed {
-            self.after_return(held, place);
+        match back {
+            Back::Idle => {}
+            Back::Passed { wake: waker, is_earlier } => {
+                waker.into_iter().for_each(wake);
+                self.tell_if_earlier(is_earlier);
+            }
+            #[cfg(landfall_faults)]
+            Back::Other(mut effects) if is_armed(Fault::EndUnlooked) => {
+                effects.is_return_at_end = was_closed;
+                self.perform(effects);
+            }
+            Back::Other(effects) => self.perform(effects),
         }
     }
 
-    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold, place: &'static Location<'static>) {
+    pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold) {
         let now = self.now();
-        let (held, effects) = self.lock().take_out(id, hold, now);
+        let effects = self.lock().take_out(id, hold, now);
         self.perform(effects);
-        self.after_return(held, place);
-    }
-
-    fn after_return(self: &Arc<Self>, held: Option<Duration>, place: &'static Location<'static>) {
-        if let Some(held) = held {
-            log(|| {
-                tracing::info!(
-                    pool.name = self.name(),
-                    loc.file = place.file(),
-                    loc.line = place.line(),
-                    elapsed = ?held,
-                    "long-held connection came back"
-                );
-            });
-        }
-        self.finish_if_over();
     }
 
     pub(crate) fn evict(self: &Arc<Self>) {
@@ -348,7 +407,7 @@ impl<K: Connector> Shared<K> {
         match failure {
             Failure::Closed => self.closed_error(),
             Failure::TimedOut(shortage) => {
-                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting }
+                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting as usize }
             }
             Failure::Offline => match self.lock().offline() {
                 (0, _) => ClaimError::NoBackends { pool },

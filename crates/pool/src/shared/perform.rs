@@ -8,8 +8,12 @@ use super::jobs::{Job, check, close, connect};
 use super::{Live, Shared};
 use crate::backend::Backend;
 use crate::connector::Connector;
-use crate::core::{Check, Effects, Rest, SlotId};
-use crate::panics::{contain, dispose, log, wake};
+use crate::core::{Check, Effects, Held, Rest, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
+#[cfg(not(landfall_loom))]
+use crate::panics::contain;
+use crate::panics::{dispose, log, wake};
 
 impl<K: Connector> Shared<K> {
     /// Does what a change asks for: nearly always nothing.
@@ -21,25 +25,28 @@ impl<K: Connector> Shared<K> {
     }
 
     fn perform_some(self: &Arc<Self>, effects: Effects<Box<Live<K::Connection>>>) {
-        let (is_earlier, is_news) = (effects.is_earlier, effects.is_news);
+        #[cfg(landfall_faults)]
+        let _locked = is_armed(Fault::WakeUnderLock).then(|| self.lock());
+        let Effects { is_earlier, is_news, is_return_at_end, .. } = effects;
         // Those who wait come first; the rest may take a while.
         let (first, rest) = effects.into_parts();
         if let Some(waker) = first {
             wake(waker);
         }
-        if is_earlier {
-            self.earlier.notify_one();
-        }
+        self.tell_if_earlier(is_earlier);
         if is_news {
             self.journal.news.notify_all();
         }
         if let Some(rest) = rest {
             self.perform_rest(*rest);
         }
+        if is_return_at_end {
+            self.finish_if_over();
+        }
     }
 
     fn perform_rest(self: &Arc<Self>, rest: Rest<Box<Live<K::Connection>>>) {
-        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held } = rest;
+        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held, came_back } = rest;
         wakers.into_iter().for_each(wake);
         // One by one: a panic while another one unwinds would end the process.
         forget.into_iter().for_each(dispose);
@@ -64,9 +71,20 @@ impl<K: Connector> Shared<K> {
                     elapsed = ?held.age, "connection held for long");
             });
         }
+        if let Some(Held { place, age, .. }) = came_back {
+            log(|| {
+                tracing::info!(pool.name = self.name(), loc.file = place.file(), loc.line = place.line(),
+                    elapsed = ?age, "long-held connection came back");
+            });
+        }
     }
 
     fn start_close(self: &Arc<Self>, slot: SlotId, connection: Box<Live<K::Connection>>) {
+        #[cfg(landfall_faults)]
+        let connection = match self.faulty_close(slot, connection) {
+            Some(connection) => connection,
+            None => return,
+        };
         let name = format!("close {}", connection.backend);
         self.start(name, close(Job::with(self, slot, connection)));
     }
@@ -78,9 +96,15 @@ impl<K: Connector> Shared<K> {
 
     /// Starts a task that has to see its connection to the end, also while the pool terminates. Where none can be
     /// started any more, the connection is dropped here.
+    #[cfg(not(landfall_loom))]
     fn start(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
         // What a refused job drops is a user's.
         let _refused = contain(|| drop(self.spawner.spawn(name, future)));
+    }
+
+    #[cfg(landfall_loom)]
+    fn start(self: &Arc<Self>, _: String, future: impl Future<Output = ()> + Send + 'static) {
+        self.jobs.lock().push(Box::pin(future));
     }
 
     fn start_connect(self: &Arc<Self>, slot: SlotId, backend: Arc<Backend>) {
@@ -88,8 +112,19 @@ impl<K: Connector> Shared<K> {
         self.connects().insert(slot.index, cancelled.clone());
         let name = format!("connect {backend}");
         let job = Job::to_connect(self, slot, Arc::clone(&backend));
+        self.start_until_end(name, connect(job, backend, cancelled));
+    }
+
+    /// Starts a task that the termination need not wait for.
+    #[cfg(not(landfall_loom))]
+    fn start_until_end(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
         let _entered = self.spawner.runtime.enter();
-        let _refused = contain(|| drop(self.spawner.tasks.spawn(name, connect(job, backend, cancelled))));
+        let _refused = contain(|| drop(self.spawner.tasks.spawn(name, future)));
+    }
+
+    #[cfg(landfall_loom)]
+    fn start_until_end(self: &Arc<Self>, _: String, future: impl Future<Output = ()> + Send + 'static) {
+        self.jobs.lock().push(Box::pin(future));
     }
 
     fn cancel_connect(&self, slot: SlotId) {

@@ -123,8 +123,12 @@ async fn stopped(generation: &Generation) {
 async fn end(core: &Core, generation: &Generation, wire: Option<&Wire>) {
     let Plugin { options, clock, .. } = &*core.plugin;
     let how = Shutdown::within_on(clock.clone(), options.stop_grace, options.stop_grace + options.stop_abort);
-    // Whatever it finds is in the report of the whole.
-    let _handlers = generation.handlers.terminate(&how).await;
+    tokio::select! {
+        // What it finds is in the report of the whole.
+        _ = generation.handlers.terminate(&how) => {}
+        // A handler that outlives this is stuck, and the socket must not stay open for its sake.
+        () = how.abort_reached() => {}
+    }
     if let Some(wire) = wire {
         wire.close();
     }

@@ -63,11 +63,13 @@ pub(super) struct FaultyIo {
     io: Option<DuplexStream>,
     fault: Option<Fault>,
     counted: Arc<Counted>,
+    /// Says by its count how many connections are open.
+    _open: Arc<()>,
 }
 
 impl FaultyIo {
-    pub(super) fn new(io: DuplexStream, fault: Option<Fault>, counted: Arc<Counted>) -> Self {
-        Self { io: Some(io), fault, counted }
+    pub(super) fn new(io: DuplexStream, fault: Option<Fault>, counted: Arc<Counted>, open: Arc<()>) -> Self {
+        Self { io: Some(io), fault, counted, _open: open }
     }
 
     /// How many more bytes may go this way: none if there is no limit.

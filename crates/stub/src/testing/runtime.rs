@@ -39,6 +39,8 @@ pub struct TestRuntime(Arc<Shared>);
 struct Shared {
     tasks: TaskSet,
     connections: AtomicUsize,
+    /// One more reference for each connection that is open.
+    open: Arc<()>,
     scripts: Mutex<VecDeque<Script>>,
     counted: Mutex<Arc<Counted>>,
     updates: Mutex<Vec<ContainerUpdate>>,
@@ -54,6 +56,7 @@ impl TestRuntime {
         Self(Arc::new(Shared {
             tasks: TaskSet::new("test runtime"),
             connections: AtomicUsize::new(0),
+            open: Arc::default(),
             scripts: Mutex::default(),
             counted: Mutex::default(),
             updates: Mutex::default(),
@@ -100,6 +103,13 @@ impl TestRuntime {
         self.0.connections.load(Ordering::Relaxed)
     }
 
+    /// How many of them are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        // One reference is the runtime's own.
+        Arc::strong_count(&self.0.open) - 1
+    }
+
     /// How many bytes went this way on the last connection.
     #[must_use]
     pub fn bytes(&self, direction: Direction) -> usize {
@@ -119,7 +129,7 @@ impl TestRuntime {
         let counted = Arc::<Counted>::default();
         *lock(&shared.counted) = Arc::clone(&counted);
         let (ours, theirs) = duplex(PIPE_BYTES);
-        let ours = Connection::new(FaultyIo::new(ours, script.fault, counted));
+        let ours = Connection::new(FaultyIo::new(ours, script.fault, counted, Arc::clone(&shared.open)));
         let open = || {
             let tasks = shared.tasks.child(format!("connection {number}")).ok()?;
             let end = Arc::new(End {
@@ -215,6 +225,9 @@ impl End {
     }
 
     async fn update(&self, request: UpdateContainersRequest) -> Result<Vec<u8>, Status> {
+        if !self.script.updates_answered {
+            return std::future::pending().await;
+        }
         let _idle = self.busy.write().await;
         if let Some(runtime) = self.runtime.upgrade() {
             lock(&runtime.updates).extend(request.update);

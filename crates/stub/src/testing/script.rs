@@ -19,6 +19,8 @@ pub struct Script {
     pub pods: Vec<PodSandbox>,
     /// Its containers. Default none.
     pub containers: Vec<Container>,
+    /// Whether unsolicited updates are answered. Default yes.
+    pub updates_answered: bool,
     /// How long each request may take. Default 2 s, as with containerd.
     pub request_timeout: Duration,
     /// What happens to the connection. Default nothing.
@@ -63,6 +65,7 @@ impl Default for Script {
             configuration,
             pods: Vec::new(),
             containers: Vec::new(),
+            updates_answered: true,
             request_timeout: Duration::from_secs(2),
             fault: None,
         }

@@ -1,13 +1,18 @@
 //! Start, stop, wait, run, and start again.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use landfall_lifecycle::{Clock, Shutdown, TaskSet, Terminate};
 use landfall_stub::testing::{ConfigureWhen, Registration, Script, TestRuntime};
-use landfall_stub::{CloseCause, Loss, Phase, RunError, StartError};
+use landfall_stub::{Adjustment, CloseCause, Connection, Loss, Phase, RunError, StartError, Stub};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Ends, container, end, plugin, pod, soon};
+use crate::harness::{Ends, clock, container, end, plugin, pod, soon};
 
 fn causes(ends: &Ends) -> Vec<(u64, CloseCause)> {
     ends.take().into_iter().map(|closed| (closed.generation, closed.cause)).collect()
@@ -118,7 +123,6 @@ async fn a_second_start_is_refused_and_one_while_it_ends_waits() {
 #[tokio::test]
 async fn a_start_can_be_dropped_at_every_poll() {
     use landfall_lifecycle::testing::cancel_at_every_poll_on;
-    use landfall_stub::Stub;
     cancel_at_every_poll_on(
         async || {
             let runtime = TestRuntime::new();
@@ -197,4 +201,90 @@ async fn run_tells_a_loss_from_a_stop() {
     .await;
     assert!(result.is_ok(), "{result:?}");
     end(stub, runtime).await;
+}
+
+/// A socket that says whether it is open.
+struct Counted {
+    io: DuplexStream,
+    _open: Arc<()>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// Two registrations of one plugin break containers: the second connection is opened once the first is closed.
+#[tokio::test(start_paused = true)]
+async fn the_old_socket_is_closed_before_a_new_one_is_opened() {
+    let (open, dials) = (Arc::new(()), Arc::new(Mutex::new(Vec::new())));
+    let (at_dial, noted) = (Arc::downgrade(&open), Arc::clone(&dials));
+    let stub = Stub::builder("logger", 10)
+        .on_create_container(async |_, _, _| Ok(Adjustment::new()))
+        .clock(clock())
+        .dialer(move || {
+            let (ours, theirs) = duplex(1 << 10);
+            let open = at_dial.upgrade().expect("the test has it");
+            noted.lock().expect("no panic").push((Arc::strong_count(&open) - 2, theirs));
+            async { Ok(Connection::new(Counted { io: ours, _open: open })) }
+        })
+        .build()
+        .expect("sound");
+    for _ in 0..10 {
+        let (started, stopped) = soon("both", async { tokio::join!(stub.start(), stub.stop()) }).await;
+        assert!(matches!(started, Err(StartError::Stopped)), "{started:?}");
+        assert!(stopped.expect("not its own task").is_clean());
+        let timed_out = soon("start", stub.start()).await.expect_err("nobody answers");
+        assert!(matches!(timed_out, StartError::NotRegistered { .. }), "{timed_out}");
+    }
+    let open_before: Vec<_> = dials.lock().expect("no panic").iter().map(|(open, _)| *open).collect();
+    assert!(open_before.len() >= 10 && open_before.iter().all(|open| *open == 0), "{open_before:?}");
+}
+
+/// Many callers at once: one generation at a time, and in the end nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_starts_and_stops_leaves_nothing() {
+    let runtime = TestRuntime::new();
+    let stub = plugin(&runtime).clock(Clock::system()).build().expect("sound");
+    let callers = TaskSet::new("callers");
+    for caller in 0..8 {
+        let stub = stub.clone();
+        let storm = async move {
+            for round in 0..50 {
+                if (caller + round) % 2 == 0 {
+                    match stub.start().await {
+                        Ok(_) | Err(StartError::AlreadyStarted { .. } | StartError::Stopped) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                } else {
+                    let report = stub.stop().await.expect("not its own task");
+                    assert_eq!(report.stragglers().count(), 0, "{report}");
+                }
+            }
+        };
+        callers.spawn("caller", storm).expect("open");
+    }
+    let how = Shutdown::within(Duration::from_secs(50), Duration::from_secs(51));
+    let report = callers.terminate(&how).await.expect("not its own task");
+    assert!(report.is_clean(), "{report}");
+    let report = stub.stop().await.expect("not its own task");
+    assert_eq!((report.stragglers().count(), stub.phase()), (0, Phase::Idle));
+    assert!(stub.start().await.is_ok());
+    assert!(stub.terminate(&how).await.expect("not its own task").is_clean());
+    assert!(matches!(stub.start().await, Err(StartError::Terminating)));
 }

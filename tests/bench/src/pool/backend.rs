@@ -6,13 +6,17 @@ use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 /// A backend in this process.
 #[derive(Debug, Default)]
 pub(super) struct Backend {
     /// Of a hundred attempts to connect so many fail.
     failing_percent: u64,
+    /// How long an attempt takes.
+    delay: Duration,
     attempts: AtomicU64,
     state: Mutex<State>,
 }
@@ -54,11 +58,19 @@ impl Backend {
         Self { failing_percent: percent, ..Self::default() }
     }
 
+    /// One that takes its time to answer.
+    pub(super) fn slow(delay: Duration) -> Self {
+        Self { delay, ..Self::default() }
+    }
+
     /// What an attempt to connect comes to.
     pub(super) async fn connect(self: &Arc<Self>) -> Result<Connection, Unfit> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
         if self.failing_percent > scattered(attempt) % 100 {
             return Err(Unfit);
+        }
+        if !self.delay.is_zero() {
+            sleep(self.delay).await;
         }
         let outages = {
             let mut state = self.state();

@@ -17,6 +17,8 @@ const SLOTS: usize = 16;
 const TASKS: usize = 64;
 const BEFORE: Duration = Duration::from_millis(300);
 const AWAY: Duration = Duration::from_secs(2);
+/// Each round it is away for so much longer, lest it always comes back at the same moment of the pool's second.
+const LONGER: Duration = Duration::from_millis(300);
 /// What has not come back by then counts as this long.
 const BACK_MAX: Duration = Duration::from_secs(5);
 /// How long a task claims before it tries again, and holds what it gets.
@@ -37,8 +39,8 @@ pub(super) fn findings(options: &Options) -> Findings {
     for (how, name, first_max) in
         [(Outage::Refusing, "an outage, refusing", 100.0), (Outage::BlackHole, "an outage, black hole", 1_200.0)]
     {
-        let rounds = options.rounds.min(ROUNDS_MAX);
-        let of = |run: Run| (0..rounds).map(|_| run(&runtime, how)).collect::<Vec<_>>();
+        let rounds = options.rounds.min(ROUNDS_MAX) as u32;
+        let of = |run: Run| (0..rounds).map(|round| run(&runtime, how, AWAY + LONGER * round)).collect::<Vec<_>>();
         let ours = of(if options.plant { run::<PlantedStorm> } else { run::<Ours> });
         let bounds = [first_max, first_max + 1_000.0, 100.0];
         findings.cells.extend(cells(name, Ours::NAME, &ours, bounds.map(Some)));
@@ -57,7 +59,7 @@ pub(super) fn findings(options: &Options) -> Findings {
 }
 
 /// One outage of one pool.
-type Run = fn(&Runtime, Outage) -> Recovery;
+type Run = fn(&Runtime, Outage, Duration) -> Recovery;
 
 /// What is read of it.
 type Figure = fn(&Recovery) -> f64;
@@ -84,8 +86,8 @@ struct Recovery {
     attempts: f64,
 }
 
-fn run<P: Candidate>(runtime: &Runtime, how: Outage) -> Recovery {
-    runtime.block_on(runtime.spawn(outage::<P>(how))).expect("no pool panics")
+fn run<P: Candidate>(runtime: &Runtime, how: Outage, away: Duration) -> Recovery {
+    runtime.block_on(runtime.spawn(outage::<P>(how, away))).expect("no pool panics")
 }
 
 /// What the tasks share.
@@ -98,7 +100,7 @@ struct Scene {
     is_over: AtomicBool,
 }
 
-async fn outage<P: Candidate>(how: Outage) -> Recovery {
+async fn outage<P: Candidate>(how: Outage, away: Duration) -> Recovery {
     let backend = Arc::new(Backend::default());
     let pool = Arc::new(candidates::warm::<P>(&backend, SLOTS).await);
     let scene = Arc::new(Scene::default());
@@ -108,7 +110,7 @@ async fn outage<P: Candidate>(how: Outage) -> Recovery {
     }
     sleep(BEFORE).await;
     backend.leave(how);
-    sleep(AWAY).await;
+    sleep(away).await;
     let attempts = backend.attempts() as f64;
     let back = *scene.back.get_or_init(|| {
         backend.come_back();

@@ -18,11 +18,16 @@ impl Model {
         assert_eq!(counted(Closing), self.closing.len(), "closes");
         let in_core = self.conns.values().filter(|place| **place == Place::Core).count();
         assert_eq!(counted(Idle) + counted(Granted), in_core, "connections in the core");
-        assert!(self.core.counts.used() <= self.slots_max, "more than the cap ever was");
+        let used = self.conns.len() + self.connecting.len();
+        assert!(used <= self.slots_max, "{used} are more than the cap ever was");
+        assert_eq!(self.core.counts.used(), used, "what counts against the cap");
         assert_eq!(self.core.queue.queued(), self.line.len(), "the line");
         assert_eq!(self.core.queue.len(), self.line.len() + self.aside.len(), "all who wait");
         assert!(counted(Idle) == 0 || self.line.is_empty(), "idle connections beside claims in line");
         self.judge_service();
+        let is_failing = |index: &u32| self.core.backends.get(*index).is_failing();
+        let has_failing = self.core.backends.current.iter().any(is_failing);
+        assert!(self.is_closed || self.core.backends.has_failing == has_failing, "whether a backend is failing");
         let probes: u32 = self.core.backends.each().map(|entry| entry.probes).sum();
         assert_eq!(self.core.backends.probes, probes, "probes");
         if self.is_closed {
@@ -75,8 +80,8 @@ impl Model {
             } else if let Some((slot, conn)) = self.held.pop() {
                 self.moves(conn, Place::Core);
                 let hold = self.hold_of();
-                let (_, effects) = self.core.give_back(slot, conn, Returned::Fit, hold, self.now);
-                self.absorb(effects);
+                let back = self.core.give_back(slot, conn, Returned::Fit, hold, self.now);
+                self.absorb_back(back);
             } else if let Some((slot, conn)) = self.checking.pop() {
                 self.moves(conn, Place::Core);
                 let effects = self.core.checked(slot, conn, self.now);

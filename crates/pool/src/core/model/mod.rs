@@ -13,7 +13,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use self::listener::Listener;
-use super::{At, Core, Effects, Hold, Random, SlotId, Wait, Waiter, WaiterId};
+use super::{At, Back, Core, Effects, Hold, Random, SlotId, Wait, Waiter, WaiterId};
 use crate::backend::Backend;
 use crate::policy::Policy;
 
@@ -144,6 +144,14 @@ impl Model {
         self.follow_the_line();
     }
 
+    fn absorb_back(&mut self, back: Back<Conn>) {
+        match back {
+            Back::Idle => assert!(self.line.is_empty(), "it is idle beside claims in line"),
+            Back::Passed { .. } => self.follow_the_line(),
+            Back::Other(effects) => self.absorb(effects),
+        }
+    }
+
     /// Who has left the line must have been first in it.
     fn follow_the_line(&mut self) {
         if self.tamper == Tamper::SecondIsFirst && self.line.len() > 1 {
@@ -157,7 +165,7 @@ impl Model {
                     may_go = false;
                     stay.push_back(id);
                 }
-                Some(Wait::Granted { .. } | Wait::Checking) => {
+                Some(Wait::Granted(_) | Wait::Checking) => {
                     assert!(may_go, "{id:?} was served before one that came earlier");
                     self.aside.push(id);
                 }

@@ -8,13 +8,27 @@ use std::time::Duration;
 use super::{Conn, Model, Place, Tamper, backends};
 use crate::backend::Backend;
 use crate::claim::ConnectError;
-use crate::core::{Begun, Failure, Kind, Polled, Returned, Taken};
+use crate::core::{Begun, Effects, Failure, Kind, Polled, Returned, Taken};
 use crate::policy::Policy;
 
 impl Model {
     pub(super) fn claim(&mut self) {
-        let waiter = self.waiter();
         let (had_idle, in_line) = (self.core.counts.of(Kind::Idle), self.core.queue.queued());
+        // The short way is one of two that have to come to the same.
+        let waiter = if self.random.below(4) == 0 {
+            Err(self.waiter())
+        } else {
+            let waiter = self.waiter();
+            self.core.line_up(waiter, &mut false)
+        };
+        let waiter = match waiter {
+            Ok(id) => {
+                assert_eq!(had_idle, 0, "it waits beside idle connections");
+                self.line.push_back(id);
+                return;
+            }
+            Err(waiter) => waiter,
+        };
         let (begun, effects) = self.core.take_or_wait(self.now, waiter, false);
         match begun {
             Begun::Hit(grip, conn) => {
@@ -41,7 +55,7 @@ impl Model {
         if self.random.below(10) == 0 {
             self.conns.remove(&conn);
             let hold = self.hold_of();
-            let (_, effects) = self.core.take_out(slot, hold, self.now);
+            let effects = self.core.take_out(slot, hold, self.now);
             return self.absorb(effects);
         }
         let how =
@@ -53,17 +67,17 @@ impl Model {
         }
         let (hold, recent) = (self.hold_of(), self.recent());
         let now = if hold.is_timed || told != Returned::Fit { self.now } else { recent };
-        if told == Returned::Fit && self.core.park(slot, conn, hold, now).is_ok() {
-            assert!(self.line.is_empty(), "it is idle beside claims in line");
-            return;
-        }
-        let (_, effects) = self.core.give_back(slot, conn, told, hold, now);
-        self.absorb(effects);
+        let back = self.core.give_back(slot, conn, told, hold, now);
+        self.absorb_back(back);
     }
 
     pub(super) fn poll(&mut self) {
         let Some(id) = Self::pick(&mut self.random, &mut self.aside) else { return };
-        let (polled, effects) = self.core.poll_waiter(id, Some(Waker::noop().clone()), || self.now);
+        let now = self.now;
+        let (polled, effects) = match self.core.collect(id, || now) {
+            Some(polled) => (polled, Effects::none()),
+            None => self.core.poll_waiter(id, Waker::noop().clone(), || now),
+        };
         match polled {
             Polled::Hit { grip, connection, .. } => self.hold(grip.id, connection),
             Polled::Waits => self.aside.push(id),
