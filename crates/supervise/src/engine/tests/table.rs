@@ -13,7 +13,7 @@ use crate::policy::{RestartType, ShutdownPolicy, SpecInfo, Strategy, StuckPolicy
 struct At {
     engine: Engine<&'static str>,
     now: Duration,
-    instance: InstanceId,
+    instance: Option<InstanceId>,
 }
 
 impl At {
@@ -22,28 +22,24 @@ impl At {
         let mut settings = settings(Strategy::OneForOne, 0, secs(3_600));
         settings.intensity = if specs.iter().any(|spec| spec.restart.backoff.is_some()) { 0 } else { 9 };
         settings.stuck = StuckPolicy::Leave;
-        let at = Self {
-            engine: engine(settings, specs),
-            now: secs(0),
-            instance: InstanceId { supervisor: 1, number: 1, place: 0 },
-        };
+        let at = Self { engine: engine(settings, specs), now: secs(0), instance: None };
         at.on(Event::Begin)
     }
 
     fn on(mut self, event: Event<&'static str>) -> Self {
         self.engine.on(event, self.now, &mut Vec::new());
         let living = self.engine.find(&"a".into()).and_then(|row| row.instance);
-        self.instance = living.unwrap_or(self.instance);
+        self.instance = living.or(self.instance);
         self
     }
 
     fn ready(self) -> Self {
-        let instance = self.instance;
+        let instance = self.instance.expect("it was started");
         self.on(Event::Ready(instance))
     }
 
     fn exited(self, exit: Exit) -> Self {
-        let instance = self.instance;
+        let instance = self.instance.expect("it was started");
         self.on(Event::Exited(instance, exit))
     }
 
@@ -111,7 +107,7 @@ fn each_event_in_each_state_does_what_the_table_says() {
     for (state, expected) in table {
         for (event, expected) in events.into_iter().zip(expected) {
             let at = At::reach(state);
-            let instance = at.instance;
+            let instance = at.instance.expect("it was started");
             let at = match event {
                 "up" => at.ready(),
                 "crash" => at.exited(Exit::failed("x")),
