@@ -36,7 +36,9 @@ impl<T> Core<T> {
         for (id, wait) in waiting {
             match wait {
                 Wait::Failed(_) => continue,
-                Wait::Granted(granted) => self.pass_on(id, granted.slot, now, &mut effects),
+                Wait::Granted { slot, .. } | Wait::Prepared { slot, .. } => {
+                    self.pass_on(id, slot, now, &mut effects);
+                }
                 Wait::Queued | Wait::Checking | Wait::Late => {}
             }
             effects.wake(self.queue.set(id, Wait::Failed(Failure::Closed)));
