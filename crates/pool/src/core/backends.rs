@@ -40,6 +40,7 @@ pub(crate) struct Entry {
     pub(crate) failed_at: At,
     pub(crate) connects: u64,
     pub(crate) connects_failed: u64,
+    /// Of connections that are gone; the others are counted where they are.
     pub(crate) claims: u64,
 }
 
@@ -116,6 +117,15 @@ impl Backends {
 
     pub(crate) fn each(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().flatten()
+    }
+
+    /// For how many there are places.
+    pub(crate) fn places(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn each_with_place(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter().enumerate().filter_map(|(place, entry)| Some((place, entry.as_ref()?)))
     }
 
     /// Takes over a new set.

@@ -147,12 +147,27 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What a backend counts it as.
+    #[inline]
+    pub(crate) fn at_backend(self) -> Self {
+        match self {
+            Self::Granted => Self::Claimed,
+            other => other,
+        }
+    }
+}
+
 impl Counts {
     pub(crate) fn of(&self, kind: Kind) -> usize {
         self.0[kind as usize] as usize
     }
 
+    #[inline]
     pub(crate) fn shift(&mut self, from: Kind, to: Kind) {
+        if from == to {
+            return;
+        }
         self.0[from as usize] = self.0[from as usize].wrapping_sub(1);
         self.0[to as usize] = self.0[to as usize].wrapping_add(1);
     }

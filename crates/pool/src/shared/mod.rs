@@ -54,11 +54,14 @@ impl<K: Connector> Drop for Warming<'_, K> {
 }
 
 /// What all handles of a pool share.
+///
+/// The lock comes first, so that it shares a cache line with the count of handles: both change with each claim.
+#[repr(C)]
 pub(crate) struct Shared<K: Connector> {
+    core: Mutex<Inner<K>>,
     name: TaskName,
     connector: K,
     pub(crate) claim_timeout: Duration,
-    core: Mutex<Inner<K>>,
     /// Whether a connection was idle when a claim or a release looked last. A hint: connections become idle, and cease to
     /// be, in other ways too.
     had_idle: AtomicBool,
@@ -191,6 +194,7 @@ impl<K: Connector> Shared<K> {
         self: &Arc<Self>,
         now: At,
         waiter: Waiter,
+        place: &'static Location<'static>,
         is_first: bool,
     ) -> Begun<Box<Live<K::Connection>>> {
         let mut core = self.lock();
@@ -204,7 +208,7 @@ impl<K: Connector> Shared<K> {
             }
             Err(waiter) => waiter,
         };
-        let (begun, effects) = core.take_or_wait(now, waiter, is_first);
+        let (begun, effects) = core.take_or_wait(now, waiter, place, is_first);
         self.note_idle(core.has_idle());
         drop(core);
         self.perform(effects);
@@ -259,13 +263,18 @@ impl<K: Connector> Shared<K> {
     }
 
     #[inline]
-    pub(crate) fn poll_waiter(self: &Arc<Self>, id: WaiterId, waker: &Waker) -> Polled<Box<Live<K::Connection>>> {
-        if let Some(polled) = self.lock().collect(id, || self.now()) {
+    pub(crate) fn poll_waiter(
+        self: &Arc<Self>,
+        id: WaiterId,
+        waker: &Waker,
+        place: &'static Location<'static>,
+    ) -> Polled<Box<Live<K::Connection>>> {
+        if let Some(polled) = self.lock().collect(id, place, || self.now()) {
             return polled;
         }
         // Cloning a waker is a user's code: not under the lock, and only for who has to go on waiting.
         let waker = waker.clone();
-        let (polled, effects) = self.lock().poll_waiter(id, waker, || self.now());
+        let (polled, effects) = self.lock().poll_waiter(id, waker, place, || self.now());
         self.perform(effects);
         polled
     }
