@@ -1,6 +1,5 @@
 //! The table of a child's states in `docs/supervision.md`: each state, each event, what the child does then.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{Call, CallId, Engine, Event};
@@ -14,7 +13,7 @@ use crate::policy::{RestartType, ShutdownPolicy, SpecInfo, Strategy, StuckPolicy
 struct At {
     engine: Engine<&'static str>,
     now: Duration,
-    instance: InstanceId,
+    instance: Option<InstanceId>,
 }
 
 impl At {
@@ -23,25 +22,24 @@ impl At {
         let mut settings = settings(Strategy::OneForOne, 0, secs(3_600));
         settings.intensity = if specs.iter().any(|spec| spec.restart.backoff.is_some()) { 0 } else { 9 };
         settings.stuck = StuckPolicy::Leave;
-        let at =
-            Self { engine: engine(settings, specs), now: secs(0), instance: InstanceId { supervisor: 1, number: 1 } };
+        let at = Self { engine: engine(settings, specs), now: secs(0), instance: None };
         at.on(Event::Begin)
     }
 
     fn on(mut self, event: Event<&'static str>) -> Self {
-        drop(self.engine.on(event, self.now));
+        self.engine.on(event, self.now, &mut Vec::new());
         let living = self.engine.find(&"a".into()).and_then(|row| row.instance);
-        self.instance = living.unwrap_or(self.instance);
+        self.instance = living.or(self.instance);
         self
     }
 
     fn ready(self) -> Self {
-        let instance = self.instance;
+        let instance = self.instance.expect("it was started");
         self.on(Event::Ready(instance))
     }
 
     fn exited(self, exit: Exit) -> Self {
-        let instance = self.instance;
+        let instance = self.instance.expect("it was started");
         self.on(Event::Exited(instance, exit))
     }
 
@@ -57,7 +55,7 @@ impl At {
 
     fn reach(state: &str) -> Self {
         let running = || Self::new(&[permanent("a")]).ready();
-        let start = || Call::Start { spec: Arc::new(permanent("a")), make: "" };
+        let start = || Call::Start { spec: permanent("a").into(), make: "" };
         let terminated = || running().call(Call::Terminate("a".into()));
         let delayed = spec("a", RestartType::Permanent.delayed(Backoff::constant(secs(9))));
         match state {
@@ -109,7 +107,7 @@ fn each_event_in_each_state_does_what_the_table_says() {
     for (state, expected) in table {
         for (event, expected) in events.into_iter().zip(expected) {
             let at = At::reach(state);
-            let instance = at.instance;
+            let instance = at.instance.expect("it was started");
             let at = match event {
                 "up" => at.ready(),
                 "crash" => at.exited(Exit::failed("x")),
