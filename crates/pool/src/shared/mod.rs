@@ -5,6 +5,7 @@ mod errors;
 #[cfg(landfall_faults)]
 mod faulty;
 mod jobs;
+mod lease;
 mod maintenance;
 #[cfg(all(test, landfall_loom))]
 mod models;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use self::clock::Clock;
 #[cfg(landfall_faults)]
 pub(crate) use self::faulty::forgotten;
+pub(crate) use self::lease::{Lease, Live, Ready};
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
@@ -36,44 +38,11 @@ use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
-use crate::interrupt::Interrupt;
-use crate::panics::{contain, dispose, log, wake};
+use crate::panics::{contain, log, wake};
 use crate::policy::{Policy, PolicyError};
 use crate::sync::{Mutex, MutexGuard};
 
-/// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
-pub(crate) struct Live<C> {
-    pub(crate) connection: C,
-    pub(crate) backend: Arc<Backend>,
-    /// The core refers to it weakly.
-    pub(crate) interrupt: Option<Arc<dyn Interrupt>>,
-}
-
-impl<C> Live<C> {
-    /// Drops what is the user's, each by itself: two destructors that panic at once would end the process.
-    pub(super) fn dispose(self) {
-        let Self { connection, interrupt, .. } = self;
-        dispose(connection);
-        dispose(interrupt);
-    }
-}
-
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
-
-/// A claimed connection on its way into a handle.
-pub(crate) struct Lease<K: Connector> {
-    pub(crate) id: SlotId,
-    pub(crate) connection: Box<Live<K::Connection>>,
-    pub(crate) hold: Hold,
-    pub(crate) place: &'static Location<'static>,
-}
-
-/// What became of a connection that a claim was given.
-pub(crate) enum Ready<K: Connector> {
-    Handle(Handle<K>),
-    Broken,
-    Prepare(Lease<K>),
-}
 
 /// Somebody waits until the pool is warm.
 struct Warming<'a, K: Connector>(&'a Shared<K>);
