@@ -16,7 +16,7 @@ use super::cluster::{Cluster, NoCluster, SESSIONS_MAX};
 use super::connector::{Manners, Postgres};
 use super::witness::Witness;
 use crate::deadline::Deadline;
-use crate::findings::{Finding, Findings, Kind};
+use crate::findings::{Finding, Kind};
 use crate::random::Random;
 use crate::scenario::{Failure, Setting};
 use crate::verdict::Outcome;
@@ -83,7 +83,7 @@ impl Server {
 pub fn run(server: &Server, setting: &Setting, sizes: Sizes) -> Result<Outcome, Failure> {
     let cluster = match server.cluster() {
         Ok(cluster) => cluster,
-        Err(missing @ NoCluster::Missing { .. }) => {
+        Err(missing @ NoCluster::Missing) => {
             return Ok(Outcome { skipped: vec![missing.to_string()], ..Outcome::default() });
         }
         Err(error) => return Err(io::Error::other(error.to_string()).into()),
@@ -99,13 +99,14 @@ pub fn run(server: &Server, setting: &Setting, sizes: Sizes) -> Result<Outcome, 
         connections: usize::from(sizes.connections),
         manners,
         random: setting.random(),
+        left: 0,
         outcome: Outcome::default(),
     };
     let Some(twin) = setting.fault else {
         for doing in Doing::ALL {
             round.run(doing)?;
         }
-        return Ok(round.outcome);
+        return Ok(round.over());
     };
     for doing in Doing::ALL.into_iter().filter(|doing| twin.fault.ends_with(doing.word())) {
         for _ in 0..TRIES_MAX {
@@ -115,7 +116,7 @@ pub fn run(server: &Server, setting: &Setting, sizes: Sizes) -> Result<Outcome, 
             }
         }
     }
-    Ok(round.outcome)
+    Ok(round.over())
 }
 
 struct Round<'a> {
@@ -124,6 +125,7 @@ struct Round<'a> {
     connections: usize,
     manners: Manners,
     random: Random,
+    left: u64,
     outcome: Outcome,
 }
 
@@ -152,6 +154,7 @@ impl Round<'_> {
         let mut policy = Policy::default();
         policy.slots_max = self.connections;
         policy.slots_min = self.connections;
+        policy.spares_wanted = 0;
         policy.connect_timeout = READY_MAX;
         policy.claim_timeout = READY_MAX;
         let pool = Pool::builder("sessions").resolver(FixedResolver::new([self.cluster.address()]));
@@ -216,8 +219,12 @@ impl Round<'_> {
         findings.check(report.is_clean(), Kind::Unclean, || format!("{word}: {report}"));
         findings.check(took < grace + ABORT + REPORT_WITHIN, Kind::Late, || format!("{word}: {took:?}"));
         self.outcome.took.push(took);
-        self.outcome.counts.extend([("terminations", 1), ("sessions left", left)]);
-        add_up(&mut self.outcome);
+        self.left += left;
+    }
+
+    fn over(self) -> Outcome {
+        let terminations = self.outcome.took.len() as u64;
+        Outcome { counts: vec![("terminations", terminations), ("sessions left", self.left)], ..self.outcome }
     }
 
     /// A fault before this may have left some for a moment.
@@ -248,14 +255,4 @@ async fn hold(pool: Pool<Postgres>, keeps: bool, all_hold: CancellationToken, un
 
 async fn in_time<T>(what: &str, done: impl Future<Output = T>) -> Result<T, Failure> {
     tokio::time::timeout(READY_MAX, done).await.map_err(|_| Failure::TimedOut(what.to_owned()))
-}
-
-/// Makes one of counts with the same name.
-fn add_up(outcome: &mut Outcome) {
-    let mut all = Outcome::default();
-    all.add_round(
-        1,
-        Outcome { counts: std::mem::take(&mut outcome.counts), findings: Findings::default(), ..Outcome::default() },
-    );
-    outcome.counts = all.counts;
 }
