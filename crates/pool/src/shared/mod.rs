@@ -40,7 +40,7 @@ use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
 use crate::panics::{contain, log, wake};
 use crate::policy::{Policy, PolicyError};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, atomic};
 
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
 
@@ -64,7 +64,7 @@ pub(crate) struct Shared<K: Connector> {
     pub(crate) claim_timeout: Duration,
     /// Whether a connection was idle when a claim or a release looked last. A hint: connections become idle, and cease to
     /// be, in other ways too.
-    had_idle: AtomicBool,
+    had_idle: atomic::AtomicBool,
     clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
@@ -95,7 +95,7 @@ impl<K: Connector> Shared<K> {
             claim_timeout,
             journal: Arc::clone(core.journal()),
             core: Mutex::new(core),
-            had_idle: AtomicBool::new(true),
+            had_idle: atomic::AtomicBool::new(true),
             clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
