@@ -1,6 +1,5 @@
 //! The table of a child's states in `docs/supervision.md`: each state, each event, what the child does then.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{Call, CallId, Engine, Event};
@@ -23,13 +22,16 @@ impl At {
         let mut settings = settings(Strategy::OneForOne, 0, secs(3_600));
         settings.intensity = if specs.iter().any(|spec| spec.restart.backoff.is_some()) { 0 } else { 9 };
         settings.stuck = StuckPolicy::Leave;
-        let at =
-            Self { engine: engine(settings, specs), now: secs(0), instance: InstanceId { supervisor: 1, number: 1 } };
+        let at = Self {
+            engine: engine(settings, specs),
+            now: secs(0),
+            instance: InstanceId { supervisor: 1, number: 1, place: 0 },
+        };
         at.on(Event::Begin)
     }
 
     fn on(mut self, event: Event<&'static str>) -> Self {
-        drop(self.engine.on(event, self.now));
+        self.engine.on(event, self.now, &mut Vec::new());
         let living = self.engine.find(&"a".into()).and_then(|row| row.instance);
         self.instance = living.unwrap_or(self.instance);
         self
@@ -57,7 +59,7 @@ impl At {
 
     fn reach(state: &str) -> Self {
         let running = || Self::new(&[permanent("a")]).ready();
-        let start = || Call::Start { spec: Arc::new(permanent("a")), make: "" };
+        let start = || Call::Start { spec: permanent("a").into(), make: "" };
         let terminated = || running().call(Call::Terminate("a".into()));
         let delayed = spec("a", RestartType::Permanent.delayed(Backoff::constant(secs(9))));
         match state {
