@@ -15,21 +15,18 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::{Cluster, NoCluster, SESSIONS_MAX};
 use super::connector::{Manners, Postgres};
 use super::witness::Witness;
-use crate::findings::{Findings, Kind};
+use crate::deadline::Deadline;
+use crate::findings::{Finding, Findings, Kind};
 use crate::random::Random;
 use crate::scenario::{Failure, Setting};
-use crate::twin::Twin;
 use crate::verdict::Outcome;
 
-/// The faults that are planted: what pools of others do.
-pub const TWINS: &[Twin] = &[
-    Twin::planted("no-wait-idle", Kind::Session).named("idle"),
-    Twin::planted("no-wait-claimed", Kind::Session).named("claimed"),
-    Twin::planted("no-wait-connecting", Kind::Session).named("connecting"),
-];
+/// What the name of a twin begins with whose attempts to connect are left half open when they are given up; the others
+/// say goodbye and do not wait.
+const FORGOTTEN: &str = "forgotten-";
 
 /// How often a twin is tried: which sessions are left, if any, is a race.
-const TRIES_MAX: usize = 20;
+const TRIES_MAX: usize = 60;
 
 /// How long all may take that has to go well before a termination.
 const READY_MAX: Duration = Duration::from_secs(60);
@@ -91,7 +88,11 @@ pub fn run(server: &Server, setting: &Setting, sizes: Sizes) -> Result<Outcome, 
         }
         Err(error) => return Err(io::Error::other(error.to_string()).into()),
     };
-    let manners = if setting.fault.is_some() { Manners::DoesNotWait } else { Manners::Waits };
+    let manners = match setting.fault {
+        None => Manners::Waits,
+        Some(twin) if twin.fault.starts_with(FORGOTTEN) => Manners::Forgets,
+        Some(_) => Manners::DoesNotWait,
+    };
     let mut round = Round {
         cluster,
         witness: cluster.witness()?,
@@ -128,7 +129,10 @@ struct Round<'a> {
 
 impl Round<'_> {
     fn run(&mut self, doing: Doing) -> Result<(), Failure> {
-        self.wait_until_none_is_left()?;
+        // What was forgotten stays.
+        if self.manners != Manners::Forgets {
+            self.wait_until_none_is_left()?;
+        }
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let holders = TaskSet::new("holders");
         let pool = runtime.block_on(async { self.pool() })?;
@@ -205,8 +209,8 @@ impl Round<'_> {
         let (connections, word) = (self.connections, doing.word());
         let findings = &mut self.outcome.findings;
         if left > 0 {
-            let text = format!("{left} sessions of a pool of {connections} are left");
-            findings.push(crate::findings::Finding::new(Kind::Session, text).named(word));
+            let text = format!("{left} of the sessions of a pool of {connections} are left");
+            findings.push(Finding::new(Kind::Session, text).named(word));
         }
         // A query that sleeps is cut when grace ends: that is what its holder is told, and not an end that is unclean.
         findings.check(report.is_clean(), Kind::Unclean, || format!("{word}: {report}"));
@@ -218,7 +222,7 @@ impl Round<'_> {
 
     /// A fault before this may have left some for a moment.
     fn wait_until_none_is_left(&mut self) -> Result<(), Failure> {
-        let deadline = crate::deadline::Deadline::after(READY_MAX);
+        let deadline = Deadline::after(READY_MAX);
         let witness = &mut self.witness;
         let gone = deadline.poll(|| match witness.others() {
             Ok(0) => Some(Ok(())),

@@ -1,6 +1,7 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
 mod clock;
+mod errors;
 #[cfg(landfall_faults)]
 mod faulty;
 mod jobs;
@@ -28,11 +29,9 @@ pub(crate) use self::faulty::forgotten;
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
-use crate::claim::{ClaimError, WarmUpError};
+use crate::claim::WarmUpError;
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{
-    At, Back, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
-};
+use crate::core::{At, Back, Begun, Core, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
 use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
@@ -386,33 +385,6 @@ impl<K: Connector> Shared<K> {
                 return Err(WarmUpError::NoneOnline { pool: self.name().to_owned(), backends, last });
             }
             news.await;
-        }
-    }
-
-    pub(crate) fn closed_error(&self) -> ClaimError {
-        let pool = self.name().to_owned();
-        if self.runtime_gone.load(Ordering::Acquire) {
-            ClaimError::RuntimeGone { pool }
-        } else {
-            ClaimError::Terminating { pool }
-        }
-    }
-
-    pub(crate) fn full_error(&self, waiting: usize) -> ClaimError {
-        ClaimError::TooManyWaiting { pool: self.name().to_owned(), waiting }
-    }
-
-    pub(crate) fn failed_error(&self, failure: Failure, after: Duration) -> ClaimError {
-        let pool = self.name().to_owned();
-        match failure {
-            Failure::Closed => self.closed_error(),
-            Failure::TimedOut(shortage) => {
-                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting as usize }
-            }
-            Failure::Offline => match self.lock().offline() {
-                (0, _) => ClaimError::NoBackends { pool },
-                (backends, last) => ClaimError::NoneOnline { pool, backends, last },
-            },
         }
     }
 }

@@ -65,8 +65,12 @@ pub enum Phase {
 }
 
 impl Life {
-    /// Moves on; false if the event changes nothing here.
-    pub(crate) fn on(&mut self, event: Event) -> bool {
+    /// Moves on; false if the event changes nothing here. But for a start it is an event of the generation `of`: what
+    /// happens to an older one, which somebody stops who has looked too long ago, is nothing to the one that is there.
+    pub(crate) fn on(&mut self, of: u64, event: Event) -> bool {
+        if self.generation().is_some_and(|generation| generation.number != of) {
+            return false;
+        }
         let next = match (&*self, event) {
             (Self::Idle(_), Event::Start(generation)) => Self::Starting(generation),
             (Self::Starting(generation), Event::Serve(wire)) => Self::Serving(Arc::clone(generation), wire),
@@ -186,7 +190,7 @@ mod tests {
             if life.phase() == phase {
                 break;
             }
-            assert!(life.on(event));
+            assert!(life.on(1, event));
             assert_eq!(life.phase(), next);
         }
         life
@@ -206,17 +210,28 @@ mod tests {
         for (from, row) in table {
             for (column, (to, event)) in row.into_iter().zip(events()).enumerate() {
                 let mut life = life_in(from);
-                assert_eq!(life.on(event), to.is_some(), "{from:?}, event {column}");
+                assert_eq!(life.on(1, event), to.is_some(), "{from:?}, event {column}");
                 assert_eq!(life.phase(), to.unwrap_or(from), "{from:?}, event {column}");
             }
+        }
+    }
+
+    /// Somebody who stops generation 1 may have looked before it ended and generation 2 began.
+    #[tokio::test]
+    async fn what_happens_to_an_older_generation_is_nothing_to_the_next() {
+        for event in events() {
+            let mut life = Life::Idle(None);
+            assert!(life.on(2, Event::Start(generation(2))));
+            assert!(!life.on(1, event));
+            assert_eq!(life.phase(), Phase::Starting);
         }
     }
 
     #[tokio::test]
     async fn the_first_cause_stays() {
         let mut life = life_in(Phase::Ending);
-        assert!(!life.on(Event::End(CloseCause::Lost(Loss::CutShort))));
-        assert!(life.on(Event::Overdue(report())) && life.on(Event::Gone(report())));
+        assert!(!life.on(1, Event::End(CloseCause::Lost(Loss::CutShort))));
+        assert!(life.on(1, Event::Overdue(report())) && life.on(1, Event::Gone(report())));
         match life {
             Life::Idle(Some(ended)) => {
                 assert_eq!(ended.closed, Closed { generation: 1, cause: CloseCause::Stopped });
