@@ -29,10 +29,11 @@ pub(crate) struct Tally {
 
 /// How long things of one sort took. Where very many are short only a sample of these is timed, and stands for the rest.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Timings {
-    pub(crate) histogram: Histogram,
     /// How many the next one that is timed stands for besides itself.
     untimed: u64,
+    pub(crate) histogram: Histogram,
 }
 
 impl Timings {
