@@ -121,9 +121,9 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Closes a connection: says goodbye and waits for the other side to confirm. Default: drops it.
     ///
-    /// It counts against the caps until this is done or [`close_timeout`](crate::Policy::close_timeout) is over. While
-    /// the pool terminates it may take until the abort instant; one that is cut then leaves a remnant of kind `session` in the
-    /// report, for nobody knows whether the other side has ended too. Where it cannot run (the runtime has gone, the
+    /// It counts against the caps until this is done or [`close_timeout`](crate::Policy::close_timeout) is over. The abort
+    /// instant of a termination cuts it too. One that is cut while the pool terminates is a remnant of kind `session` in
+    /// the report, for nobody knows whether the other side has ended. Where it cannot run (the runtime has gone, the
     /// termination is over) the connection is dropped instead.
     ///
     /// # Cancel safety

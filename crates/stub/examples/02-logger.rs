@@ -1,4 +1,4 @@
-//! Logs every event, and marks containers if it is asked to. It logs environments too, which may hold secrets.
+//! Logs every event, and marks containers if it is asked to. Of environments it logs the names of variables only.
 //!
 //! `02-logger --idx 10 --events pod,createcontainer --add-env SEEN` serves a real runtime; so does a copy of it named
 //! `10-logger` in the runtime's folder of plugins, with a configuration such as `addEnv: SEEN` in `10-logger.conf`. Without

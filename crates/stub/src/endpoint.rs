@@ -99,6 +99,24 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// Whether it may pass by itself: the runtime makes its socket when it starts.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Missing { .. }
+            | Self::Dangling { .. }
+            | Self::NobodyListens { .. }
+            | Self::TimedOut { .. }
+            | Self::Io { .. } => true,
+            Self::NoSocket { .. }
+            | Self::NoPermission { .. }
+            | Self::NotRestartable { .. }
+            | Self::NoDescriptor { .. }
+            | Self::TaskGone { .. } => false,
+        }
+    }
+}
+
 impl Endpoint {
     pub(crate) fn socket(path: &Path) -> Result<Self, BuildError> {
         let bytes = path.as_os_str().as_bytes().len();

@@ -111,7 +111,7 @@ impl Stub {
         let number = generations.fetch_add(1, Ordering::Relaxed) + 1;
         let generation = Generation::new(tasks, number).map_err(|_| StartError::Terminating)?;
         let generation = Arc::new(generation);
-        if !core.on(Event::Start(Arc::clone(&generation))) {
+        if !core.on(&generation, Event::Start(Arc::clone(&generation))) {
             return Ok(None);
         }
         let (sender, answer) = oneshot::channel();
@@ -143,7 +143,7 @@ impl Stub {
         let Some(generation) = core.life.borrow().generation().cloned() else {
             return Ok(Report::new(tasks.name().to_owned(), Reason::Requested));
         };
-        core.on(Event::End(CloseCause::Stopped));
+        core.on(&generation, Event::End(CloseCause::Stopped));
         generation.stop.cancel();
         if let Some(task) = generation.tasks.calling_task() {
             return Err(SelfJoin::new(tasks.name(), task));
@@ -153,7 +153,13 @@ impl Stub {
             _ => None,
         };
         let is_over = |life: &Life| generation.ended.get().is_some() || is_stuck(life).is_some();
-        let stuck = changes.wait_for(is_over).await.ok().and_then(|life| is_stuck(&life));
+        let how = core.plugin.shutdown();
+        let stuck = tokio::select! {
+            // What its task says comes first; the other is for a runtime on which that is not polled.
+            biased;
+            life = changes.wait_for(is_over) => life.ok().and_then(|life| is_stuck(&life)),
+            report = overdue(&generation, &how) => Some(report),
+        };
         let ended = || generation.ended.get().map(|ended| ended.report.clone());
         Ok(stuck.or_else(ended).unwrap_or_else(|| generation.tasks.report()))
     }
@@ -211,6 +217,19 @@ impl Stub {
         let _life = changes.wait_for(|_| generation.ended.get().is_some()).await;
         generation.ended.get().map(|ended| ended.closed.clone())
     }
+}
+
+/// How long after the abort instant a stop returns that its generation's task has not reported: a little later than that
+/// task would, and within the second that is promised.
+const OVERDUE_AFTER: Duration = Duration::from_millis(850);
+
+/// Ends a generation whose own task is not polled, because handlers hold all workers of the runtime; by clocks and tasks
+/// that do not need them.
+async fn overdue(generation: &Generation, how: &Shutdown) -> Report {
+    how.abort_reached().await;
+    generation.tasks.begin_terminate(how);
+    how.sleep_until(how.abort() + OVERDUE_AFTER).await;
+    generation.tasks.report()
 }
 
 type Answer = oneshot::Receiver<Result<Started, StartError>>;

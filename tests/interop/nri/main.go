@@ -81,6 +81,8 @@ func (r *runtime) do(asked *request) ([]string, error) {
 		return r.takeUpdates(), nil
 	case "plugin":
 		return nil, r.startPlugin(asked.Plugin)
+	case "restart":
+		return nil, r.restart(r.plugins[asked.Plugin.Name])
 	case "seen":
 		return r.plugins[asked.Plugin.Name].takeSeen(), nil
 	case "unsolicited":

@@ -38,15 +38,26 @@ type plugin struct {
 
 func (r *runtime) startPlugin(script script) error {
 	p := &plugin{script: script}
+	r.plugins[script.Name] = p
+	return r.register(p)
+}
+
+func (r *runtime) register(p *plugin) error {
 	var err error
 	// Stubs of old versions end the process when their connection closes, unless they are told what else to do.
-	p.stub, err = stub.New(p, stub.WithPluginName(script.Name), stub.WithPluginIdx(script.Index),
+	p.stub, err = stub.New(p, stub.WithPluginName(p.script.Name), stub.WithPluginIdx(p.script.Index),
 		stub.WithSocketPath(r.socket), stub.WithOnClose(func() {}))
 	if err != nil {
 		return err
 	}
-	r.plugins[script.Name] = p
 	return p.stub.Start(context.Background())
+}
+
+// Stops the plugin and starts it again, on a new stub: one of Go's that is started again at once mostly loses its new
+// connection, because it is told of the end of the old one too late.
+func (r *runtime) restart(p *plugin) error {
+	p.stub.Stop()
+	return r.register(p)
 }
 
 // Is the plugin that a runtime has launched, until the runtime goes.

@@ -3,8 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use landfall_tests::postgres::rounds::{self, Server, Sizes, TWINS};
+use landfall_tests::findings::Kind;
+use landfall_tests::postgres::rounds::{self, Server, Sizes};
 use landfall_tests::scenario::{self, Common};
+use landfall_tests::twin::Twin;
+
+/// What pools of others do, and what a dropped attempt to connect would leave by itself.
+const TWINS: &[Twin] = &[
+    Twin::planted("no-wait-idle", Kind::Session).named("idle"),
+    Twin::planted("no-wait-claimed", Kind::Session).named("claimed"),
+    Twin::planted("forgotten-connecting", Kind::Session).named("connecting"),
+];
 
 /// Terminates pools of connections to a real server: idle, claimed, and being opened
 #[derive(Debug, Parser)]

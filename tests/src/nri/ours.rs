@@ -93,7 +93,13 @@ impl Ours {
         }
     }
 
-    pub(super) async fn stop(self) -> Result<(), Trouble> {
+    pub(super) async fn restart(&self) -> Result<(), Trouble> {
+        self.stop().await?;
+        self.stub.start().await.map_err(|error| Trouble::of(&error))?;
+        Ok(())
+    }
+
+    pub(super) async fn stop(&self) -> Result<(), Trouble> {
         let report = self.stub.stop().await.map_err(|error| Trouble::of(&error))?;
         if report.is_clean() { Ok(()) } else { Err(Trouble::Ours(format!("the stop was not clean: {report}"))) }
     }

@@ -31,6 +31,7 @@ const WRITTEN: &[&str] = &[
     "some-events",
     "synchronize-6000",
     "updates-at-synchronization",
+    "starts-again",
     "fails-a-creation",
     REJECTS,
     "unsolicited-updates",
@@ -113,6 +114,16 @@ async fn written(world: &mut World, name: &str, known: &Known) -> Result<(), Tro
         "updates-at-synchronization" => {
             world.runtime(1, 2, 0).await?;
             world.plugin(&Script { update_at_sync: "pids".to_owned(), ..script }).await
+        }
+        "starts-again" => {
+            // Two registrations of it at once would be two owners of the variable, and fail the creation.
+            world.runtime(1, 1, 0).await?;
+            world.plugin(&Script { adjust: "env".to_owned(), ..script }).await?;
+            for _ in 0..5 {
+                world.call("CreateContainer").await?;
+                world.restart().await?;
+            }
+            world.call("CreateContainer").await
         }
         "fails-a-creation" => {
             world.runtime(1, 1, 0).await?;

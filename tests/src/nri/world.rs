@@ -94,6 +94,19 @@ impl World {
         self.synchronized().await
     }
 
+    /// Stops the one plugin there is and starts it again, on the same runtime.
+    pub(super) async fn restart(&mut self) -> Result<(), Trouble> {
+        self.history.push("> restart".to_owned());
+        match self.ours.first() {
+            Some(ours) => ours.restart().await?,
+            None => {
+                let plugin = json!({ "name": self.theirs.first() });
+                self.peer.ask("restart", json!({ "plugin": plugin })).await?;
+            }
+        }
+        self.synchronized().await
+    }
+
     async fn synchronized(&mut self) -> Result<(), Trouble> {
         self.synchronized += 1;
         self.peer.ask("synchronized", json!({ "times": self.synchronized })).await?;

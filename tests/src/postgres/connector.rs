@@ -22,6 +22,8 @@ pub enum Manners {
     Waits,
     /// Planted: it says goodbye, and waits for its own task only, as the pools of others do.
     DoesNotWait,
+    /// Planted: an attempt that is given up half way is left as it is.
+    Forgets,
 }
 
 impl Connector for Postgres {

@@ -15,21 +15,18 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::{Cluster, NoCluster, SESSIONS_MAX};
 use super::connector::{Manners, Postgres};
 use super::witness::Witness;
-use crate::findings::{Findings, Kind};
+use crate::deadline::Deadline;
+use crate::findings::{Finding, Kind};
 use crate::random::Random;
 use crate::scenario::{Failure, Setting};
-use crate::twin::Twin;
 use crate::verdict::Outcome;
 
-/// The faults that are planted: what pools of others do.
-pub const TWINS: &[Twin] = &[
-    Twin::planted("no-wait-idle", Kind::Session).named("idle"),
-    Twin::planted("no-wait-claimed", Kind::Session).named("claimed"),
-    Twin::planted("no-wait-connecting", Kind::Session).named("connecting"),
-];
+/// What the name of a twin begins with whose attempts to connect are left half open when they are given up; the others
+/// say goodbye and do not wait.
+const FORGOTTEN: &str = "forgotten-";
 
 /// How often a twin is tried: which sessions are left, if any, is a race.
-const TRIES_MAX: usize = 20;
+const TRIES_MAX: usize = 60;
 
 /// How long all may take that has to go well before a termination.
 const READY_MAX: Duration = Duration::from_secs(60);
@@ -86,25 +83,30 @@ impl Server {
 pub fn run(server: &Server, setting: &Setting, sizes: Sizes) -> Result<Outcome, Failure> {
     let cluster = match server.cluster() {
         Ok(cluster) => cluster,
-        Err(missing @ NoCluster::Missing { .. }) => {
+        Err(missing @ NoCluster::Missing) => {
             return Ok(Outcome { skipped: vec![missing.to_string()], ..Outcome::default() });
         }
         Err(error) => return Err(io::Error::other(error.to_string()).into()),
     };
-    let manners = if setting.fault.is_some() { Manners::DoesNotWait } else { Manners::Waits };
+    let manners = match setting.fault {
+        None => Manners::Waits,
+        Some(twin) if twin.fault.starts_with(FORGOTTEN) => Manners::Forgets,
+        Some(_) => Manners::DoesNotWait,
+    };
     let mut round = Round {
         cluster,
         witness: cluster.witness()?,
         connections: usize::from(sizes.connections),
         manners,
         random: setting.random(),
+        left: 0,
         outcome: Outcome::default(),
     };
     let Some(twin) = setting.fault else {
         for doing in Doing::ALL {
             round.run(doing)?;
         }
-        return Ok(round.outcome);
+        return Ok(round.over());
     };
     for doing in Doing::ALL.into_iter().filter(|doing| twin.fault.ends_with(doing.word())) {
         for _ in 0..TRIES_MAX {
@@ -114,7 +116,7 @@ pub fn run(server: &Server, setting: &Setting, sizes: Sizes) -> Result<Outcome, 
             }
         }
     }
-    Ok(round.outcome)
+    Ok(round.over())
 }
 
 struct Round<'a> {
@@ -123,12 +125,16 @@ struct Round<'a> {
     connections: usize,
     manners: Manners,
     random: Random,
+    left: u64,
     outcome: Outcome,
 }
 
 impl Round<'_> {
     fn run(&mut self, doing: Doing) -> Result<(), Failure> {
-        self.wait_until_none_is_left()?;
+        // What was forgotten stays.
+        if self.manners != Manners::Forgets {
+            self.wait_until_none_is_left()?;
+        }
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let holders = TaskSet::new("holders");
         let pool = runtime.block_on(async { self.pool() })?;
@@ -148,6 +154,7 @@ impl Round<'_> {
         let mut policy = Policy::default();
         policy.slots_max = self.connections;
         policy.slots_min = self.connections;
+        policy.spares_wanted = 0;
         policy.connect_timeout = READY_MAX;
         policy.claim_timeout = READY_MAX;
         let pool = Pool::builder("sessions").resolver(FixedResolver::new([self.cluster.address()]));
@@ -205,20 +212,24 @@ impl Round<'_> {
         let (connections, word) = (self.connections, doing.word());
         let findings = &mut self.outcome.findings;
         if left > 0 {
-            let text = format!("{left} sessions of a pool of {connections} are left");
-            findings.push(crate::findings::Finding::new(Kind::Session, text).named(word));
+            let text = format!("{left} of the sessions of a pool of {connections} are left");
+            findings.push(Finding::new(Kind::Session, text).named(word));
         }
         // A query that sleeps is cut when grace ends: that is what its holder is told, and not an end that is unclean.
         findings.check(report.is_clean(), Kind::Unclean, || format!("{word}: {report}"));
         findings.check(took < grace + ABORT + REPORT_WITHIN, Kind::Late, || format!("{word}: {took:?}"));
         self.outcome.took.push(took);
-        self.outcome.counts.extend([("terminations", 1), ("sessions left", left)]);
-        add_up(&mut self.outcome);
+        self.left += left;
+    }
+
+    fn over(self) -> Outcome {
+        let terminations = self.outcome.took.len() as u64;
+        Outcome { counts: vec![("terminations", terminations), ("sessions left", self.left)], ..self.outcome }
     }
 
     /// A fault before this may have left some for a moment.
     fn wait_until_none_is_left(&mut self) -> Result<(), Failure> {
-        let deadline = crate::deadline::Deadline::after(READY_MAX);
+        let deadline = Deadline::after(READY_MAX);
         let witness = &mut self.witness;
         let gone = deadline.poll(|| match witness.others() {
             Ok(0) => Some(Ok(())),
@@ -244,14 +255,4 @@ async fn hold(pool: Pool<Postgres>, keeps: bool, all_hold: CancellationToken, un
 
 async fn in_time<T>(what: &str, done: impl Future<Output = T>) -> Result<T, Failure> {
     tokio::time::timeout(READY_MAX, done).await.map_err(|_| Failure::TimedOut(what.to_owned()))
-}
-
-/// Makes one of counts with the same name.
-fn add_up(outcome: &mut Outcome) {
-    let mut all = Outcome::default();
-    all.add_round(
-        1,
-        Outcome { counts: std::mem::take(&mut outcome.counts), findings: Findings::default(), ..Outcome::default() },
-    );
-    outcome.counts = all.counts;
 }

@@ -114,7 +114,13 @@ pub(super) async fn drive(
     config.user(USER).dbname("postgres").application_name("landfall");
     let begun = tokio::select! {
         begun = config.connect_raw(Shared(Arc::clone(&stream)), NoTls) => begun,
-        () = opened.closed() => return goodbye(&stream, manners).await,
+        () = opened.closed() => {
+            if manners == Manners::Forgets {
+                Box::leak(Box::new(stream));
+                return;
+            }
+            return goodbye(&stream, manners).await;
+        }
     };
     match begun {
         Ok((client, connection)) => {

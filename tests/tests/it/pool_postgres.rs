@@ -28,7 +28,7 @@ fn on_server(body: impl AsyncFnOnce(&Cluster, &mut Witness)) {
 fn cluster() -> Option<Cluster> {
     match Cluster::start() {
         Ok(cluster) => Some(cluster),
-        Err(missing @ NoCluster::Missing { .. }) => {
+        Err(missing @ NoCluster::Missing) => {
             skip(&missing.to_string());
             None
         }

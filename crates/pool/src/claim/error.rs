@@ -159,9 +159,9 @@ impl From<Shortage> for WaitedFor {
     fn from(shortage: Shortage) -> Self {
         match shortage.cause {
             Cause::Resolver => Self::Resolver,
-            Cause::Connect => Self::Connect { connecting: shortage.connecting as usize },
+            Cause::Connect => Self::Connect { connecting: shortage.busy as usize },
             Cause::Check => Self::Check,
-            Cause::Slot => Self::Slot { claimed: shortage.claimed as usize },
+            Cause::Slot => Self::Slot { claimed: shortage.busy as usize },
         }
     }
 }

@@ -106,7 +106,7 @@ impl<'a, K: Connector> Claim<'a, K> {
     }
 
     fn waiter(&self, times: Times, waker: &std::task::Waker) -> Waiter {
-        Waiter { waker: waker.clone(), began: times.began, deadline: times.deadline, place: self.place }
+        Waiter { waker: waker.clone(), began: times.began, deadline: times.deadline }
     }
 
     /// The way with a wait. Apart from the other, which is nearly every claim's and stays small so.
@@ -128,7 +128,7 @@ impl<'a, K: Connector> Claim<'a, K> {
             Stage::Joining { times, is_first } => {
                 // The first time it has just begun: reading the clock is what costs most here.
                 let now = if is_first { self.shared.now() } else { times.began };
-                match self.shared.take_or_wait(now, self.waiter(times, cx.waker()), is_first) {
+                match self.shared.take_or_wait(now, self.waiter(times, cx.waker()), self.place, is_first) {
                     Begun::Hit(grip, connection) => {
                         (times, self.shared.lease(grip, connection, now, self.place), false)
                     }
@@ -140,7 +140,7 @@ impl<'a, K: Connector> Claim<'a, K> {
                     Begun::Closed => return Some(Poll::Ready(Err(self.shared.closed_error()))),
                 }
             }
-            Stage::Waiting(times, id) => match self.shared.poll_waiter(id, cx.waker()) {
+            Stage::Waiting(times, id) => match self.shared.poll_waiter(id, cx.waker(), self.place) {
                 Polled::Waits => return Some(Poll::Pending),
                 Polled::Failed(failure) => {
                     return Some(Poll::Ready(Err(self.shared.failed_error(failure, self.timeout()))));

@@ -11,21 +11,22 @@ use crate::claim::ConnectError;
 /// nothing, and must not hold up the others.
 pub(crate) const FAILING_FROM: u32 = 2;
 
-/// One backend.
+/// One backend. What changes with each claim is its first cache line, for the reason given at [`Core`](super::Core).
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Entry {
-    pub(crate) backend: Arc<Backend>,
-    /// The resolver has it no longer: its connections are closed when they come back, nothing new is opened.
-    pub(crate) is_removed: bool,
     pub(crate) counts: Counts,
+    /// How many connections in a row were no good from the start: they were opened, and then failed to be made ready.
+    pub(crate) unsound: u32,
     /// Slots with an idle connection; the last one is the one used last.
     pub(crate) idle: Vec<u32>,
     /// Where it is among those with idle connections.
     pub(crate) idle_at: Option<u32>,
+    pub(crate) backend: Arc<Backend>,
+    /// The resolver has it no longer: its connections are closed when they come back, nothing new is opened.
+    pub(crate) is_removed: bool,
     /// How many attempts have failed in a row.
     pub(crate) failures: u32,
-    /// How many connections in a row were no good from the start: they were opened, and then failed to be made ready.
-    pub(crate) unsound: u32,
     /// Grows with each failure that counts, so that attempts begun before it are not counted as further ones.
     pub(crate) round: u64,
     /// When the next attempt may begin, while it is failing.
@@ -40,6 +41,7 @@ pub(crate) struct Entry {
     pub(crate) failed_at: At,
     pub(crate) connects: u64,
     pub(crate) connects_failed: u64,
+    /// Of connections that are gone; the others are counted where they are.
     pub(crate) claims: u64,
 }
 
@@ -116,6 +118,15 @@ impl Backends {
 
     pub(crate) fn each(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().flatten()
+    }
+
+    /// For how many there are places.
+    pub(crate) fn places(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn each_with_place(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter().enumerate().filter_map(|(place, entry)| Some((place, entry.as_ref()?)))
     }
 
     /// Takes over a new set.

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::queue::{Failure, Granted, Wait, Waiter, WaiterId};
+use super::queue::{Failure, Wait, Waiter, WaiterId};
 use super::slots::{Claimed, Kind, SlotState};
 use super::{At, Check, Core, Effects, Held, SlotId};
 use crate::change::{CloseReason, SlotChange};
@@ -96,7 +96,13 @@ impl<T> Core<T> {
     /// Takes a connection or begins to wait, in one step: a connection that comes back in between would be missed.
     ///
     /// A claim that had a connection already and lost it goes to the head of the line.
-    pub(crate) fn take_or_wait(&mut self, now: At, waiter: Waiter, is_first: bool) -> (Begun<T>, Effects<T>) {
+    pub(crate) fn take_or_wait(
+        &mut self,
+        now: At,
+        waiter: Waiter,
+        place: &'static Location<'static>,
+        is_first: bool,
+    ) -> (Begun<T>, Effects<T>) {
         let mut effects = Effects::none();
         #[cfg(landfall_faults)]
         if is_armed(Fault::WaitUnlooked) {
@@ -105,7 +111,7 @@ impl<T> Core<T> {
             self.plan(now, &mut effects);
             return (Begun::Waits(id), effects);
         }
-        match self.take(now, waiter.place, true, &mut effects.is_earlier) {
+        match self.take(now, place, true, &mut effects.is_earlier) {
             Taken::Hit(grip, connection) => {
                 effects.forget(Some(waiter.waker));
                 return (Begun::Hit(grip, connection), effects);
@@ -185,8 +191,7 @@ impl<T> Core<T> {
                 SlotState::Idle { connection } => SlotState::Granted { connection },
                 other => other,
             });
-            let granted = Granted { slot: index, since: now, is_prepared: false };
-            self.note_grant(granted, first, effects);
+            self.note_grant(Wait::Granted { slot: index, since: now }, first, now, effects);
         }
     }
 
@@ -194,18 +199,25 @@ impl<T> Core<T> {
     pub(super) fn grant(&mut self, index: u32, connection: T, to: WaiterId, now: At, effects: &mut Effects<T>) {
         let before = self.enter(index, SlotState::Granted { connection });
         let is_prepared = matches!(before, SlotState::Checking { check: Check::OnClaim, until } if until == Some(to));
-        self.note_grant(Granted { slot: index, since: now, is_prepared }, to, effects);
+        let wait = if is_prepared {
+            Wait::Prepared { slot: index, since: now }
+        } else {
+            Wait::Granted { slot: index, since: now }
+        };
+        self.note_grant(wait, to, now, effects);
     }
 
-    fn note_grant(&mut self, granted: Granted, to: WaiterId, effects: &mut Effects<T>) {
-        effects.wake(self.queue.set(to, Wait::Granted(granted)));
-        let ends = self.grant_ends(granted.since);
+    fn note_grant(&mut self, wait: Wait, to: WaiterId, now: At, effects: &mut Effects<T>) {
+        effects.wake(self.queue.set(to, wait));
+        let ends = self.grant_ends(now);
         self.timers.note_waiter(ends, &mut effects.is_earlier);
     }
 
-    /// Takes back a connection that was granted, as if its claim had taken it and given it back.
-    fn take_back(&mut self, index: u32, place: &'static Location<'static>, now: At) -> Option<T> {
-        match self.enter(index, SlotState::Claimed(Claimed { place, since: now, is_reported: false })) {
+    /// Takes back a connection that was granted, as if its claim had taken it and given it back. Nobody sees the slot
+    /// like this.
+    fn take_back(&mut self, index: u32, now: At) -> Option<T> {
+        let claimed = Claimed { place: Location::caller(), since: now, is_reported: false };
+        match self.enter(index, SlotState::Claimed(claimed)) {
             SlotState::Granted { connection } => Some(connection),
             _ => None,
         }
@@ -213,7 +225,13 @@ impl<T> Core<T> {
 
     /// What a waiting claim finds when it is polled. With an answer the claim is out of here; without one it leaves its
     /// waker.
-    pub(crate) fn poll_waiter(&mut self, id: WaiterId, waker: Waker, now: impl Fn() -> At) -> (Polled<T>, Effects<T>) {
+    pub(crate) fn poll_waiter(
+        &mut self,
+        id: WaiterId,
+        waker: Waker,
+        place: &'static Location<'static>,
+        now: impl Fn() -> At,
+    ) -> (Polled<T>, Effects<T>) {
         let mut effects = Effects::none();
         #[cfg(landfall_faults)]
         if is_armed(Fault::ParkUnlooked) {
@@ -240,7 +258,9 @@ impl<T> Core<T> {
                 effects.forget(self.queue.remove(id));
                 Polled::Failed(failure)
             }
-            Some(Wait::Granted(_)) | None => self.collect(id, now).unwrap_or(Polled::Failed(Failure::Closed)),
+            Some(Wait::Granted { .. } | Wait::Prepared { .. }) | None => {
+                self.collect(id, place, now).unwrap_or(Polled::Failed(Failure::Closed))
+            }
         };
         effects.forget(Some(waker));
         (polled, effects)
@@ -249,7 +269,7 @@ impl<T> Core<T> {
     /// A waiting claim is dropped: it leaves the line, and what was granted to it goes on.
     pub(crate) fn cancel(&mut self, id: WaiterId, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        let (wait, place) = (self.queue.wait(id), self.queue.origin(id).1);
+        let wait = self.queue.wait(id);
         effects.forget(self.queue.remove(id));
         self.tally.cancelled += u64::from(wait.is_some());
         #[cfg(landfall_faults)]
@@ -260,10 +280,10 @@ impl<T> Core<T> {
         if is_armed(Fault::ConnectWithClaim) {
             self.retire(|slot| slot.state.kind() == Kind::Connecting, now, &mut effects);
         }
-        if let Some(Wait::Granted(granted)) = wait
-            && let Some(connection) = self.take_back(granted.slot, place, now)
+        if let Some(Wait::Granted { slot, .. } | Wait::Prepared { slot, .. }) = wait
+            && let Some(connection) = self.take_back(slot, now)
         {
-            self.settle(granted.slot, connection, now, &mut effects);
+            self.settle(slot, connection, now, &mut effects);
         }
         effects
     }
@@ -272,8 +292,7 @@ impl<T> Core<T> {
     pub(super) fn pass_on(&mut self, id: WaiterId, slot: u32, now: At, effects: &mut Effects<T>) {
         effects.forget(self.queue.set(id, Wait::Late));
         self.tally.grants_passed_on += 1;
-        let place = self.queue.origin(id).1;
-        if let Some(connection) = self.take_back(slot, place, now) {
+        if let Some(connection) = self.take_back(slot, now) {
             self.settle(slot, connection, now, effects);
         }
     }

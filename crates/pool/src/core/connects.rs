@@ -185,7 +185,6 @@ impl<T> Core<T> {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
             (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
-            slot.claims = 0;
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");

@@ -39,8 +39,10 @@ impl<T> Core<T> {
             match wait {
                 Wait::Failed(_) => continue,
                 #[cfg(landfall_faults)]
-                Wait::Granted(_) if is_armed(Fault::KeepGranted) => {}
-                Wait::Granted(granted) => self.pass_on(id, granted.slot, now, &mut effects),
+                Wait::Granted { .. } | Wait::Prepared { .. } if is_armed(Fault::KeepGranted) => {}
+                Wait::Granted { slot, .. } | Wait::Prepared { slot, .. } => {
+                    self.pass_on(id, slot, now, &mut effects);
+                }
                 Wait::Queued | Wait::Checking | Wait::Late => {}
             }
             effects.wake(self.queue.set(id, Wait::Failed(Failure::Closed)));

@@ -21,7 +21,8 @@ pub(super) fn enter<T>(counts: &mut Counts, entry: &mut Entry, slot: &mut Slot<T
     }
     debug_assert!(from.may_become(kind), "{from:?} to {kind:?} is not in the table");
     counts.shift(from, kind);
-    entry.counts.shift(from, kind);
+    // A backend does not tell what is granted from what is claimed: it is of no matter to it.
+    entry.counts.shift(from.at_backend(), kind.at_backend());
     std::mem::replace(&mut slot.state, to)
 }
 
@@ -48,7 +49,6 @@ impl<T> Core<T> {
         let claimed = SlotState::Claimed(Claimed { place, since: now, is_reported: false });
         let SlotState::Idle { connection } = enter(&mut self.counts, entry, slot, claimed) else { return Taken::Miss };
         slot.claims += 1;
-        entry.claims += 1;
         let id = SlotId { index, generation: slot.generation };
         entry.idle.pop();
         if entry.idle.is_empty() {

@@ -46,8 +46,18 @@ use crate::faults::{Fault, is_armed};
 use crate::policy::Policy;
 
 /// The decisions of one pool. `T` is a connection.
+///
+/// What changes with each claim comes first, beside the lock: two workers that claim in turn hand each other few cache
+/// lines so.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Core<T> {
+    counts: Counts,
+    queue: Queue,
+    tally: Tally,
+    timers: Timers,
+    slots: Vec<Slot<T>>,
+    backends: Backends,
     policy: Policy,
     /// The policy's `validate_after`.
     validate_nanos: u64,
@@ -56,14 +66,8 @@ pub(crate) struct Core<T> {
     was_resized: bool,
     /// How many wait until the pool is warm.
     warming: usize,
-    slots: Vec<Slot<T>>,
     vacant: Vec<u32>,
     interrupts: Interrupts,
-    backends: Backends,
-    queue: Queue,
-    counts: Counts,
-    timers: Timers,
-    tally: Tally,
     journal: Arc<Journal>,
     random: Random,
 }
@@ -108,7 +112,7 @@ impl<T> Core<T> {
         debug_assert!(from.may_become(kind), "{from:?} to {kind:?} is not in the table");
         slot.state = after;
         self.counts.shift(from, kind);
-        self.backends.get_mut(slot.backend).counts.shift(from, kind);
+        self.backends.get_mut(slot.backend).counts.shift(from.at_backend(), kind.at_backend());
     }
 
     fn slot(&self, index: u32) -> &Slot<T> {
@@ -134,6 +138,7 @@ impl<T> Core<T> {
         }
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
+        self.backends.get_mut(backend).claims += std::mem::take(&mut slot.claims);
         self.vacant.push(index);
         self.interrupts.put(index, None);
         effects.forget_error(self.backends.forget_if_unused(backend));

@@ -1,6 +1,5 @@
 //! The claims that wait: a slab, linked in order of arrival.
 
-use std::panic::Location;
 use std::task::Waker;
 
 use super::at::At;
@@ -19,6 +18,7 @@ pub(crate) struct WaiterId {
 /// | `Queued` | a connection is there | `Granted` |
 /// | `Queued` | the connection that is there has to be validated | `Checking` |
 /// | `Checking` | it is valid | `Granted` |
+/// | `Checking` | it has been prepared | `Prepared`, which goes on as `Granted` does |
 /// | `Checking` | it is not | `Queued`, at the head |
 /// | `Granted` | its claim takes it | gone |
 /// | `Granted` | not taken within `grant_hold_max` | `Late` |
@@ -30,18 +30,17 @@ pub(crate) struct WaiterId {
 pub(crate) enum Wait {
     Queued,
     Checking,
-    Granted(Granted),
+    Granted {
+        slot: u32,
+        since: At,
+    },
+    /// The connector has made the connection ready for this claim.
+    Prepared {
+        slot: u32,
+        since: At,
+    },
     Late,
     Failed(Failure),
-}
-
-/// What a claim was granted, and has not collected yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Granted {
-    pub(crate) slot: u32,
-    pub(crate) since: At,
-    /// The connector has made the connection ready for this claim.
-    pub(crate) is_prepared: bool,
 }
 
 /// Why a waiting claim gets nothing.
@@ -57,8 +56,8 @@ pub(crate) enum Failure {
 pub(crate) struct Shortage {
     pub(crate) cause: Cause,
     pub(crate) waiting: u32,
-    pub(crate) claimed: u32,
-    pub(crate) connecting: u32,
+    /// How many slots are claimed, or how many connects under way if the claim waited for one of these.
+    pub(crate) busy: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,44 +74,53 @@ pub(crate) struct Waiter {
     pub(crate) waker: Waker,
     pub(crate) began: At,
     pub(crate) deadline: At,
-    pub(crate) place: &'static Location<'static>,
 }
 
+/// One cache line: with several workers each step of a claim's way may be made on another.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Entry {
     generation: u32,
+    /// Meaningless for the first in line.
     before: u32,
+    /// The next in line, or the next place that is free.
     after: u32,
     /// None if nobody is here.
     wait: Option<Wait>,
     waker: Option<Waker>,
     began: At,
     deadline: At,
-    place: &'static Location<'static>,
 }
+
+const _: () = assert!(size_of::<Entry>() == 64, "an entry is one cache line");
 
 const NOBODY: u32 = u32::MAX;
 
 /// The waiting claims.
+///
+/// What changes with each that waits comes first, for the reason given at [`Core`](super::Core).
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Queue {
-    entries: Vec<Entry>,
-    free: Vec<u32>,
     head: u32,
     tail: u32,
-    queued: usize,
+    /// The first place that is free.
+    free: u32,
+    queued: u32,
+    len: u32,
+    entries: Vec<Entry>,
     checking: usize,
 }
 
 impl Queue {
     pub(crate) fn new() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), head: NOBODY, tail: NOBODY, queued: 0, checking: 0 }
+        Self { head: NOBODY, tail: NOBODY, free: NOBODY, queued: 0, len: 0, entries: Vec::new(), checking: 0 }
     }
 
     /// How many wait in line for a connection.
     #[inline]
     pub(crate) fn queued(&self) -> usize {
-        self.queued
+        self.queued as usize
     }
 
     /// For how many a connection is being made ready.
@@ -123,31 +131,36 @@ impl Queue {
     /// How many there are in any state.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+        self.len as usize
     }
 
     /// Takes a claim in, not in line.
     #[inline]
     fn insert(&mut self, waiter: Waiter, wait: Wait) -> WaiterId {
-        let Waiter { waker, began, deadline, place } = waiter;
-        let entry = Entry {
-            generation: 0,
-            before: NOBODY,
-            after: NOBODY,
-            wait: Some(wait),
-            waker: Some(waker),
-            began,
-            deadline,
-            place,
-        };
-        if let Some(index) = self.free.pop() {
-            let generation = self.entries[index as usize].generation;
-            self.entries[index as usize] = Entry { generation, ..entry };
+        let Waiter { waker, began, deadline } = waiter;
+        self.len += 1;
+        let (wait, waker) = (Some(wait), Some(waker));
+        let index = self.free;
+        if let Some(entry) = self.entries.get_mut(index as usize) {
+            self.free = entry.after;
+            let generation = entry.generation;
+            *entry = Entry { generation, before: NOBODY, after: NOBODY, wait, waker, began, deadline };
             return WaiterId { index, generation };
         }
         let index = u32::try_from(self.entries.len()).expect("waiters_max is below this");
-        self.entries.push(entry);
+        self.entries.push(Entry { generation: 0, before: NOBODY, after: NOBODY, wait, waker, began, deadline });
         WaiterId { index, generation: 0 }
+    }
+
+    /// Frees a place; gives the waker that is left there.
+    #[inline]
+    fn free(&mut self, index: u32) -> Option<Waker> {
+        let entry = &mut self.entries[index as usize];
+        entry.wait = None;
+        entry.generation = entry.generation.wrapping_add(1);
+        entry.after = std::mem::replace(&mut self.free, index);
+        self.len -= 1;
+        entry.waker.take()
     }
 
     /// Takes a claim in at the end of the line.
@@ -193,12 +206,13 @@ impl Queue {
         match wait {
             Wait::Queued => self.unlink(index),
             Wait::Checking => self.checking -= 1,
-            Wait::Granted(_) | Wait::Late | Wait::Failed(_) => {}
+            Wait::Granted { .. } | Wait::Prepared { .. } | Wait::Late | Wait::Failed(_) => {}
         }
     }
 
     fn unlink(&mut self, index: u32) {
         let Entry { before, after, .. } = self.entries[index as usize];
+        let before = if index == self.head { NOBODY } else { before };
         match before {
             NOBODY => self.head = after,
             before => self.entries[before as usize].after = after,
@@ -210,34 +224,31 @@ impl Queue {
         self.queued -= 1;
     }
 
-    /// Takes the first out of the line, who is there, and grants him something; gives his waker.
+    /// Takes the first out of the line, who is there, and grants him a connection; gives his waker.
     #[inline]
-    pub(crate) fn grant_first(&mut self, granted: Granted) -> Option<Waker> {
+    pub(crate) fn grant_first(&mut self, slot: u32, since: At) -> Option<Waker> {
         let entry = &mut self.entries[self.head as usize];
-        entry.wait = Some(Wait::Granted(granted));
-        let (waker, after) = (entry.waker.take(), entry.after);
-        self.head = after;
-        match self.entries.get_mut(after as usize) {
-            Some(next) => next.before = NOBODY,
-            None => self.tail = NOBODY,
+        entry.wait = Some(Wait::Granted { slot, since });
+        self.head = entry.after;
+        if self.head == NOBODY {
+            self.tail = NOBODY;
         }
         self.queued -= 1;
-        waker
+        entry.waker.take()
     }
 
-    /// Lets a claim go that was granted something: gives what, since when it waited, and who made it.
+    /// Lets a claim go that was granted something: gives what, and since when it waited.
     #[inline]
-    pub(crate) fn remove_granted(&mut self, id: WaiterId) -> Option<(Granted, At, &'static Location<'static>)> {
-        let entry = self.entries.get_mut(id.index as usize)?;
-        let Some(Wait::Granted(granted)) = entry.wait else { return None };
+    pub(crate) fn remove_granted(&mut self, id: WaiterId) -> Option<(Wait, At)> {
+        let entry = self.entries.get(id.index as usize)?;
+        let wait = entry.wait.filter(|wait| matches!(wait, Wait::Granted { .. } | Wait::Prepared { .. }))?;
         if entry.generation != id.generation {
             return None;
         }
-        debug_assert!(entry.waker.is_none(), "the grant has used it");
-        entry.wait = None;
-        entry.generation = entry.generation.wrapping_add(1);
-        self.free.push(id.index);
-        Some((granted, entry.began, entry.place))
+        let began = entry.began;
+        let waker = self.free(id.index);
+        debug_assert!(waker.is_none(), "the grant has used it");
+        Some((wait, began))
     }
 
     /// Who is first in line.
@@ -264,7 +275,7 @@ impl Queue {
         let entry = &mut self.entries[id.index as usize];
         entry.wait = Some(to);
         match to {
-            Wait::Granted(_) | Wait::Failed(_) => entry.waker.take(),
+            Wait::Granted { .. } | Wait::Prepared { .. } | Wait::Failed(_) => entry.waker.take(),
             Wait::Queued | Wait::Checking | Wait::Late => None,
         }
     }
@@ -278,17 +289,7 @@ impl Queue {
     pub(crate) fn remove(&mut self, id: WaiterId) -> Option<Waker> {
         let wait = self.wait(id)?;
         self.leave(id.index, wait);
-        let entry = &mut self.entries[id.index as usize];
-        entry.wait = None;
-        entry.generation = entry.generation.wrapping_add(1);
-        self.free.push(id.index);
-        entry.waker.take()
-    }
-
-    /// Since when a claim runs, and who makes it.
-    pub(crate) fn origin(&self, id: WaiterId) -> (At, &'static Location<'static>) {
-        let entry = &self.entries[id.index as usize];
-        (entry.began, entry.place)
+        self.free(id.index)
     }
 
     /// Everybody, in no order, with the instant when each began and its deadline.
@@ -304,10 +305,9 @@ impl Queue {
 mod tests {
     use super::*;
 
-    #[track_caller]
     fn waiter(deadline: u64) -> Waiter {
         let deadline = At::after_start(std::time::Duration::from_nanos(deadline));
-        Waiter { waker: Waker::noop().clone(), began: At::default(), deadline, place: Location::caller() }
+        Waiter { waker: Waker::noop().clone(), began: At::default(), deadline }
     }
 
     fn line(queue: &Queue) -> Vec<u32> {
@@ -318,6 +318,7 @@ mod tests {
             at = queue.entries[at as usize].after;
         }
         assert_eq!(seen.len(), queue.queued());
+        assert!(seen.len() <= queue.len());
         seen
     }
 
@@ -341,8 +342,8 @@ mod tests {
     fn a_late_claim_comes_back_at_the_head() {
         let mut queue = Queue::new();
         let [first, second] = [0, 1].map(|n| queue.push_back(waiter(n)));
-        let granted = Granted { slot: 7, since: At::default(), is_prepared: false };
-        assert!(queue.set(first, Wait::Granted(granted)).is_some());
+        let granted = Wait::Granted { slot: 7, since: At::default() };
+        assert!(queue.set(first, granted).is_some());
         assert_eq!(queue.first(), Some(second));
         assert!(queue.set(first, Wait::Late).is_none());
         queue.set(first, Wait::Queued);

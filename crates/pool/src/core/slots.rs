@@ -68,24 +68,26 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts([u32; 7]);
 
+/// What changes with each claim comes first, for the reason given at [`Core`](super::Core).
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Slot<T> {
+    pub(crate) state: SlotState<T>,
+    /// When it last was known to be sound, by a use or by a check.
+    pub(crate) sound: At,
+    /// When it was last used.
+    pub(crate) used: At,
+    pub(crate) claims: u64,
+    /// When its life is over.
+    pub(crate) expires: At,
+    /// When the connection was made.
+    pub(crate) opened: At,
     pub(crate) generation: u32,
     pub(crate) backend: u32,
     /// It is closed as soon as nobody works with it: evicted, or its backend has gone.
     pub(crate) is_retired: bool,
     /// Its connection was used, or passed a check.
     pub(crate) is_proven: bool,
-    pub(crate) state: SlotState<T>,
-    /// When the connection was made.
-    pub(crate) opened: At,
-    /// When its life is over.
-    pub(crate) expires: At,
-    /// When it was last used.
-    pub(crate) used: At,
-    /// When it last was known to be sound, by a use or by a check.
-    pub(crate) sound: At,
-    pub(crate) claims: u64,
 }
 
 /// The ways to interrupt what is out, by slot. They take no room where the connector gives none.
@@ -147,12 +149,27 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What a backend counts it as.
+    #[inline]
+    pub(crate) fn at_backend(self) -> Self {
+        match self {
+            Self::Granted => Self::Claimed,
+            other => other,
+        }
+    }
+}
+
 impl Counts {
     pub(crate) fn of(&self, kind: Kind) -> usize {
         self.0[kind as usize] as usize
     }
 
+    #[inline]
     pub(crate) fn shift(&mut self, from: Kind, to: Kind) {
+        if from == to {
+            return;
+        }
         self.0[from as usize] = self.0[from as usize].wrapping_sub(1);
         self.0[to as usize] = self.0[to as usize].wrapping_add(1);
     }

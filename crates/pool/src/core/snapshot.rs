@@ -18,23 +18,38 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// A backend's: so many of those that count as claimed are granted only.
+    fn shown_with(&self, granted: usize) -> SlotCounts {
+        let shown = self.shown();
+        SlotCounts { granted, claimed: shown.claimed - granted, ..shown }
+    }
+}
+
 impl<T> Core<T> {
     pub(crate) fn counts(&self) -> SlotCounts {
         self.counts.shown()
     }
 
     pub(crate) fn stats(&self, now: At) -> PoolStats {
-        let backends = self.backends.each().map(|entry| BackendStats {
+        // What backends do not count themselves, so that claims need not touch them.
+        let mut granted = vec![0; self.backends.places()];
+        let mut claims = vec![0; self.backends.places()];
+        for slot in self.slots.iter().filter(|slot| slot.state.kind() != Kind::Vacant) {
+            granted[slot.backend as usize] += usize::from(slot.state.kind() == Kind::Granted);
+            claims[slot.backend as usize] += slot.claims;
+        }
+        let backends = self.backends.each_with_place().map(|(place, entry)| BackendStats {
             backend: (*entry.backend).clone(),
             is_removed: entry.is_removed,
             is_failing: entry.is_failing(),
             failures_in_a_row: entry.failures_in_a_row(),
             retry_in: (entry.is_failing() && entry.probes == 0).then(|| entry.retry_at.since(now)),
             last_error: entry.last_error.clone(),
-            slots: entry.counts.shown(),
+            slots: entry.counts.shown_with(granted[place]),
             connects: entry.connects,
             connects_failed: entry.connects_failed,
-            claims: entry.claims,
+            claims: entry.claims + claims[place],
         });
         let slots = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let status = match &slot.state {

@@ -5,11 +5,17 @@ use std::time::Duration;
 use super::At;
 use crate::stats::Histogram;
 
-/// Counted since the pool was made.
+/// Counted since the pool was made. What changes with each claim comes first, for the reason given at
+/// [`Core`](super::Core).
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Tally {
     pub(crate) claims: u64,
     pub(crate) claims_waited: u64,
+    pub(crate) sampler: Sampler,
+    pub(crate) holds: Timings,
+    /// Of those that waited.
+    pub(crate) waits: Timings,
     pub(crate) timed_out: u64,
     pub(crate) offline: u64,
     pub(crate) refused: u64,
@@ -19,18 +25,15 @@ pub(crate) struct Tally {
     pub(crate) taken_out: u64,
     pub(crate) checks_failed: u64,
     pub(crate) held_long: u64,
-    /// Of those that waited.
-    pub(crate) waits: Timings,
-    pub(crate) holds: Timings,
-    pub(crate) sampler: Sampler,
 }
 
 /// How long things of one sort took. Where very many are short only a sample of these is timed, and stands for the rest.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Timings {
-    pub(crate) histogram: Histogram,
     /// How many the next one that is timed stands for besides itself.
     untimed: u64,
+    pub(crate) histogram: Histogram,
 }
 
 impl Timings {

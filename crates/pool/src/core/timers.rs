@@ -45,8 +45,10 @@ impl Default for Timers {
 impl Timers {
     #[inline]
     pub(super) fn note_waiter(&mut self, at: At, is_earlier: &mut bool) {
-        self.waiters = self.waiters.min(at);
-        self.expect(at, is_earlier);
+        if at < self.waiters {
+            self.waiters = at;
+            self.expect(at, is_earlier);
+        }
     }
 
     pub(super) fn note_backend(&mut self, at: At, is_earlier: &mut bool) {
@@ -114,13 +116,13 @@ impl<T> Core<T> {
             let at = match wait {
                 Wait::Queued => deadline.min(offline_at),
                 Wait::Checking | Wait::Late => deadline,
-                Wait::Granted(granted) => self.grant_ends(granted.since),
+                Wait::Granted { since, .. } | Wait::Prepared { since, .. } => self.grant_ends(since),
                 Wait::Failed(_) => At::NEVER,
             };
             match wait {
                 _ if at > now => next = next.min(at),
-                Wait::Granted(granted) => {
-                    late.push((id, granted.slot));
+                Wait::Granted { slot, .. } | Wait::Prepared { slot, .. } => {
+                    late.push((id, slot));
                     next = next.min(deadline);
                 }
                 _ if deadline <= now => failed.push((id, Failure::TimedOut(self.shortage(wait)))),
@@ -155,8 +157,8 @@ impl<T> Core<T> {
             _ if connecting == 0 || claimed >= self.policy.slots_max => Cause::Slot,
             _ => Cause::Connect,
         };
-        let [waiting, claimed, connecting] = [self.queue.queued(), claimed, connecting].map(|count| count as u32);
-        Shortage { cause, waiting, claimed, connecting }
+        let busy = if cause == Cause::Connect { connecting } else { claimed };
+        Shortage { cause, waiting: self.queue.queued() as u32, busy: busy as u32 }
     }
 
     fn look_at_slots(&mut self, now: At, effects: &mut Effects<T>) {

@@ -1,9 +1,11 @@
 //! The line while every connection is in use: claims join it, connections that come back are handed to the first, and
 //! claims collect them. What is done here is done under the lock for each claim of a busy pool.
 
+use std::panic::Location;
+
 use super::claims::{Back, Grip, Polled};
 use super::hits::enter;
-use super::queue::{Failure, Granted, Waiter, WaiterId};
+use super::queue::{Failure, Wait, Waiter, WaiterId};
 use super::slots::{Claimed, SlotState};
 use super::tally::Timings;
 use super::{At, Core, SlotId};
@@ -38,7 +40,7 @@ impl<T> Core<T> {
     /// Hands a connection that has come back to the first in line.
     #[inline]
     pub(super) fn pass_to_first(&mut self, index: u32, connection: T, now: At) -> Back<T> {
-        let wake = self.queue.grant_first(Granted { slot: index, since: now, is_prepared: false });
+        let wake = self.queue.grant_first(index, now);
         let slot = &mut self.slots[index as usize];
         let entry = self.backends.get_mut(slot.backend);
         drop(enter(&mut self.counts, entry, slot, SlotState::Granted { connection }));
@@ -57,9 +59,15 @@ impl<T> Core<T> {
     ///
     /// It holds the connection from the grant on, so that the clock is read for those only that are timed.
     #[inline]
-    pub(crate) fn collect(&mut self, id: WaiterId, now: impl FnOnce() -> At) -> Option<Polled<T>> {
-        let (granted, began, place) = self.queue.remove_granted(id)?;
-        let Granted { slot: index, since, is_prepared } = granted;
+    pub(crate) fn collect(
+        &mut self,
+        id: WaiterId,
+        place: &'static Location<'static>,
+        now: impl FnOnce() -> At,
+    ) -> Option<Polled<T>> {
+        let (wait, began) = self.queue.remove_granted(id)?;
+        let is_prepared = matches!(wait, Wait::Prepared { .. });
+        let (Wait::Granted { slot: index, since } | Wait::Prepared { slot: index, since }) = wait else { return None };
         let slot = &mut self.slots[index as usize];
         let entry = self.backends.get_mut(slot.backend);
         let claimed = SlotState::Claimed(Claimed { place, since, is_reported: false });
@@ -67,7 +75,6 @@ impl<T> Core<T> {
             return Some(Polled::Failed(Failure::Closed));
         };
         slot.claims += 1;
-        entry.claims += 1;
         let id = SlotId { index, generation: slot.generation };
         self.tally.claims += 1;
         self.tally.claims_waited += 1;

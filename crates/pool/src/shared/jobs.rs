@@ -115,17 +115,6 @@ impl<K: Connector> Drop for Job<K> {
     }
 }
 
-impl Check {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Keepalive => "keepalive",
-            Self::Validate => "validate",
-            Self::OnClaim => "on_claim",
-            Self::OnRecycle => "on_recycle",
-        }
-    }
-}
-
 impl<K: Connector> Shared<K> {
     pub(super) fn connects(&self) -> MutexGuard<'_, HashMap<u32, CancellationToken>> {
         self.connects.lock()

@@ -1,9 +1,11 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
 mod clock;
+mod errors;
 #[cfg(landfall_faults)]
 mod faulty;
 mod jobs;
+mod lease;
 mod maintenance;
 #[cfg(all(test, landfall_loom))]
 mod models;
@@ -25,56 +27,22 @@ use tokio_util::sync::CancellationToken;
 use self::clock::Clock;
 #[cfg(landfall_faults)]
 pub(crate) use self::faulty::forgotten;
+pub(crate) use self::lease::{Lease, Live, Ready};
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
-use crate::claim::{ClaimError, WarmUpError};
+use crate::claim::WarmUpError;
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{
-    At, Back, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
-};
+use crate::core::{At, Back, Begun, Core, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
 use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
-use crate::interrupt::Interrupt;
-use crate::panics::{contain, dispose, log, wake};
+use crate::panics::{contain, log, wake};
 use crate::policy::{Policy, PolicyError};
-use crate::sync::{Mutex, MutexGuard};
-
-/// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
-pub(crate) struct Live<C> {
-    pub(crate) connection: C,
-    pub(crate) backend: Arc<Backend>,
-    /// The core refers to it weakly.
-    pub(crate) interrupt: Option<Arc<dyn Interrupt>>,
-}
-
-impl<C> Live<C> {
-    /// Drops what is the user's, each by itself: two destructors that panic at once would end the process.
-    pub(super) fn dispose(self) {
-        let Self { connection, interrupt, .. } = self;
-        dispose(connection);
-        dispose(interrupt);
-    }
-}
+use crate::sync::{Mutex, MutexGuard, atomic};
 
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
-
-/// A claimed connection on its way into a handle.
-pub(crate) struct Lease<K: Connector> {
-    pub(crate) id: SlotId,
-    pub(crate) connection: Box<Live<K::Connection>>,
-    pub(crate) hold: Hold,
-    pub(crate) place: &'static Location<'static>,
-}
-
-/// What became of a connection that a claim was given.
-pub(crate) enum Ready<K: Connector> {
-    Handle(Handle<K>),
-    Broken,
-    Prepare(Lease<K>),
-}
 
 /// Somebody waits until the pool is warm.
 struct Warming<'a, K: Connector>(&'a Shared<K>);
@@ -86,14 +54,17 @@ impl<K: Connector> Drop for Warming<'_, K> {
 }
 
 /// What all handles of a pool share.
+///
+/// The lock comes first, so that it shares a cache line with the count of handles: both change with each claim.
+#[repr(C)]
 pub(crate) struct Shared<K: Connector> {
+    core: Mutex<Inner<K>>,
     name: TaskName,
     connector: K,
     pub(crate) claim_timeout: Duration,
-    core: Mutex<Inner<K>>,
     /// Whether a connection was idle when a claim or a release looked last. A hint: connections become idle, and cease to
     /// be, in other ways too.
-    had_idle: AtomicBool,
+    had_idle: atomic::AtomicBool,
     clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
@@ -124,7 +95,7 @@ impl<K: Connector> Shared<K> {
             claim_timeout,
             journal: Arc::clone(core.journal()),
             core: Mutex::new(core),
-            had_idle: AtomicBool::new(true),
+            had_idle: atomic::AtomicBool::new(true),
             clock: Clock::start(),
             spawner: Spawner { tasks, runtime },
             stop: CancellationToken::new(),
@@ -223,6 +194,7 @@ impl<K: Connector> Shared<K> {
         self: &Arc<Self>,
         now: At,
         waiter: Waiter,
+        place: &'static Location<'static>,
         is_first: bool,
     ) -> Begun<Box<Live<K::Connection>>> {
         let mut core = self.lock();
@@ -236,7 +208,7 @@ impl<K: Connector> Shared<K> {
             }
             Err(waiter) => waiter,
         };
-        let (begun, effects) = core.take_or_wait(now, waiter, is_first);
+        let (begun, effects) = core.take_or_wait(now, waiter, place, is_first);
         self.note_idle(core.has_idle());
         drop(core);
         self.perform(effects);
@@ -291,13 +263,18 @@ impl<K: Connector> Shared<K> {
     }
 
     #[inline]
-    pub(crate) fn poll_waiter(self: &Arc<Self>, id: WaiterId, waker: &Waker) -> Polled<Box<Live<K::Connection>>> {
-        if let Some(polled) = self.lock().collect(id, || self.now()) {
+    pub(crate) fn poll_waiter(
+        self: &Arc<Self>,
+        id: WaiterId,
+        waker: &Waker,
+        place: &'static Location<'static>,
+    ) -> Polled<Box<Live<K::Connection>>> {
+        if let Some(polled) = self.lock().collect(id, place, || self.now()) {
             return polled;
         }
         // Cloning a waker is a user's code: not under the lock, and only for who has to go on waiting.
         let waker = waker.clone();
-        let (polled, effects) = self.lock().poll_waiter(id, waker, || self.now());
+        let (polled, effects) = self.lock().poll_waiter(id, waker, place, || self.now());
         self.perform(effects);
         polled
     }
@@ -386,33 +363,6 @@ impl<K: Connector> Shared<K> {
                 return Err(WarmUpError::NoneOnline { pool: self.name().to_owned(), backends, last });
             }
             news.await;
-        }
-    }
-
-    pub(crate) fn closed_error(&self) -> ClaimError {
-        let pool = self.name().to_owned();
-        if self.runtime_gone.load(Ordering::Acquire) {
-            ClaimError::RuntimeGone { pool }
-        } else {
-            ClaimError::Terminating { pool }
-        }
-    }
-
-    pub(crate) fn full_error(&self, waiting: usize) -> ClaimError {
-        ClaimError::TooManyWaiting { pool: self.name().to_owned(), waiting }
-    }
-
-    pub(crate) fn failed_error(&self, failure: Failure, after: Duration) -> ClaimError {
-        let pool = self.name().to_owned();
-        match failure {
-            Failure::Closed => self.closed_error(),
-            Failure::TimedOut(shortage) => {
-                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting as usize }
-            }
-            Failure::Offline => match self.lock().offline() {
-                (0, _) => ClaimError::NoBackends { pool },
-                (backends, last) => ClaimError::NoneOnline { pool, backends, last },
-            },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The handles of a pool as an owner: its end is that all have come back.
 
 use std::borrow::Cow;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::{Ending, Owner, Remnant, Report, SelfJoin, Shutdown, Terminate};
@@ -13,6 +13,7 @@ use crate::core::At;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, log};
+use crate::sync::MutexGuard;
 
 /// The first to end of what a pool is made of; the tasks that close connections end after it.
 ///

@@ -14,6 +14,7 @@ pub(crate) use std::sync as primitives;
 
 pub(crate) use self::notify::Notify;
 pub(crate) use self::primitives::MutexGuard;
+pub(crate) use self::primitives::atomic;
 
 /// A mutex without poisoning: what it guards is changed by this crate's code alone, never across a user's.
 #[derive(Debug, Default)]

@@ -34,6 +34,14 @@ pub(crate) struct Plugin {
     pub(crate) clock: Clock,
 }
 
+impl Plugin {
+    /// The instants of a stop that begins now.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        let StubOptions { stop_grace, stop_abort, .. } = self.options;
+        Shutdown::within_on(self.clock.clone(), stop_grace, stop_grace + stop_abort)
+    }
+}
+
 pub(crate) type OnClose = Box<dyn Fn(Stub, Closed) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What the handle of a stub and the tasks of its generations share.
@@ -64,7 +72,7 @@ pub(crate) async fn drive(course: Course, mut answer: Answer) {
         }
         Err(error) => {
             let cause = error.cause().unwrap_or_else(|| CloseCause::Refused(error.to_string()));
-            core.on(Event::End(cause));
+            core.on(&generation, Event::End(cause));
             Some((answer, error))
         }
     };
@@ -93,11 +101,11 @@ async fn begin(core: &Core, generation: &Generation, connected: &mut Option<Wire
 /// Serves until somebody stops the generation or its connection is lost.
 async fn serve(core: &Core, generation: &Generation, wire: Option<&Wire>, started: Started, answer: Answer) {
     let Some(wire) = wire else { return };
-    core.on(Event::Serve(wire.clone()));
+    core.on(generation, Event::Serve(wire.clone()));
     let (name, runtime) = (&core.plugin.identity.name, &started.runtime);
     tracing::info!(plugin.name = name, generation = generation.number, runtime.name, runtime.version, "plugin serves");
     if answer.send(Ok(started)).is_err() {
-        core.on(Event::End(CloseCause::Stopped));
+        core.on(generation, Event::End(CloseCause::Stopped));
         return;
     }
     let cause = tokio::select! {
@@ -106,7 +114,7 @@ async fn serve(core: &Core, generation: &Generation, wire: Option<&Wire>, starte
         () = stopped(generation) => CloseCause::Stopped,
         loss = wire.lost() => CloseCause::Lost(loss),
     };
-    core.on(Event::End(cause));
+    core.on(generation, Event::End(cause));
 }
 
 /// Waits until somebody stops the generation, or the stub as a whole.
@@ -121,8 +129,7 @@ async fn stopped(generation: &Generation) {
 /// Ends the generation: first its handlers, then its wire, whose last messages may be their answers. Returns when
 /// nothing of it runs.
 async fn end(core: &Core, generation: &Generation, wire: Option<&Wire>) {
-    let Plugin { options, clock, .. } = &*core.plugin;
-    let how = Shutdown::within_on(clock.clone(), options.stop_grace, options.stop_grace + options.stop_abort);
+    let how = core.plugin.shutdown();
     tokio::select! {
         // What it finds is in the report of the whole.
         _ = generation.handlers.terminate(&how) => {}
@@ -141,16 +148,16 @@ async fn end(core: &Core, generation: &Generation, wire: Option<&Wire>) {
     if !running.is_empty() {
         let name = &core.plugin.identity.name;
         tracing::warn!(plugin.name = name, generation = generation.number, ?running, "generation outlived its stop");
-        core.on(Event::Overdue(report));
+        core.on(generation, Event::Overdue(report));
         generation.tasks.ended().await;
     }
 }
 
 impl Core {
-    /// Moves the phase on.
-    pub(crate) fn on(&self, event: Event) -> bool {
+    /// Moves the phase on, by what happened to a generation.
+    pub(crate) fn on(&self, of: &Generation, event: Event) -> bool {
         let mut event = Some(event);
-        self.life.send_if_modified(|life| event.take().is_some_and(|event| life.on(event)))
+        self.life.send_if_modified(|life| event.take().is_some_and(|event| life.on(of.number, event)))
     }
 
     /// How `number` is ending.
@@ -185,6 +192,6 @@ pub(crate) struct Course {
 
 impl Drop for Course {
     fn drop(&mut self) {
-        self.core.on(Event::Gone(self.generation.tasks.report()));
+        self.core.on(&self.generation, Event::Gone(self.generation.tasks.report()));
     }
 }

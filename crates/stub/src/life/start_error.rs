@@ -81,6 +81,22 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// Whether it may pass by itself, as when the runtime is not up yet: then it is worth trying again, after a pause.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.is_transient(),
+            Self::NotRegistered { .. } | Self::NotConfigured { .. } | Self::Lost(_) => true,
+            Self::AlreadyStarted { .. }
+            | Self::StillRunning { .. }
+            | Self::Terminating
+            | Self::NoRuntime
+            | Self::Refused { .. }
+            | Self::Configuration { .. }
+            | Self::Stopped => false,
+        }
+    }
+
     /// How the generation ended that failed to start; none if it had no connection.
     pub(super) fn cause(&self) -> Option<CloseCause> {
         match self {

@@ -418,6 +418,7 @@ pub struct LinuxPodSandbox {
 }
 /// A container.
 #[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct Container {
     /// Its id in the runtime.
     #[prost(string, tag = "1")]
@@ -540,6 +541,7 @@ pub struct Hooks {
 }
 /// A program that the runtime starts at a point of a container's life.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct Hook {
     /// The program.
     #[prost(string, tag = "1")]
@@ -1054,6 +1056,7 @@ pub struct LinuxRdt {
 }
 /// A variable of the environment.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct KeyValue {
     /// Its name.
     #[prost(string, tag = "1")]

@@ -4,11 +4,12 @@
 //! limit of zero is `Some(0)`. Values of enumerations are numbers, since a newer runtime may know more of them than we
 //! do; a method of the field's name gives the value itself.
 //!
-//! `Debug` shows a message whole. The environments of containers are among what they carry, and may hold secrets: think
-//! before you log one.
+//! `Debug` shows a message whole, but for the values of variables: environments of containers may hold secrets. What else
+//! may, such as a command line, is shown: think before you log a message.
 
 mod generated;
 mod make;
 mod read;
+mod shown;
 
 pub use self::generated::*;

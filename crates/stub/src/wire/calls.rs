@@ -58,7 +58,7 @@ pub(crate) enum CallError {
     Closing,
 }
 
-/// One call: a method of a service, with its encoded argument.
+/// A method of a service.
 #[derive(Clone, Debug)]
 pub(crate) struct Method {
     pub(crate) service: &'static str,

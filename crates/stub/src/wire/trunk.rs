@@ -176,8 +176,9 @@ impl Wire {
             Some(loss) => CallError::Lost(self.0.loss.get_or_init(|| loss).clone()),
             None => CallError::Closing,
         };
-        self.0.outbox.abandon();
+        // The calls first: one that finds the outbox gone would not know why.
         self.0.calls.fail(&error);
+        self.0.outbox.abandon();
         self.0.down.cancel();
     }
 

@@ -73,10 +73,16 @@ impl Drop for Folder {
     }
 }
 
+/// Fails to connect; those failures that may pass by themselves are told from the others.
 async fn connect(path: impl AsRef<Path>) -> ConnectError {
     let stub = named("logger", 0).socket_path(path).build().expect("sound");
-    match soon("start", stub.start()).await {
-        Err(StartError::Connect(error)) => error,
+    let error = soon("start", stub.start()).await.expect_err("no runtime is there");
+    let is_transient = error.is_transient();
+    match error {
+        StartError::Connect(error) => {
+            assert_eq!(is_transient, !matches!(error, ConnectError::NoSocket { .. }), "{error}");
+            error
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -151,6 +151,38 @@ async fn a_handler_that_blocks_is_named_and_no_generation_starts_beside_it() {
     assert_eq!(helper.terminate(&how).await.expect("not its own task").stragglers().count(), 0);
 }
 
+/// With the one worker held, nothing of the stub is polled: the stop returns in time all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stop_returns_in_time_while_all_workers_are_held() {
+    let runtime = TestRuntime::new();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let (entered, has_entered) = mpsc::channel();
+    let stub = plugin(&runtime).options(brief()).on_start_container(move |_, _, _| {
+        entered.send(()).expect("the test waits");
+        let _ended = released.lock().expect("no panic").recv();
+        async { Ok(()) }
+    });
+    let stub = stub.build().expect("sound");
+    stub.start().await.expect("started");
+    let plugin = runtime.next_plugin().await.expect("a plugin");
+    let helper = TaskSet::new("helper");
+    let event = async move { plugin.container_event(Event::StartContainer, pod("p"), container("c")).await.map(drop) };
+    helper.spawn("event", event).expect("open");
+    has_entered.recv().expect("the handler runs");
+
+    let began = Instant::now();
+    let report = stub.stop().await.expect("not its own task");
+    assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+    assert!(report.stragglers().any(|found| found.item.name == "StartContainer"), "{report}");
+    drop(release);
+    assert_eq!(stub.wait().await.expect("it ended").cause, CloseCause::Stopped);
+    assert_eq!(stub.start().await.expect("started again").generation, 2);
+    let how = Shutdown::within(Duration::from_secs(5), Duration::from_secs(6));
+    assert!(stub.terminate(&how).await.expect("not its own task").is_clean());
+    assert_eq!(helper.terminate(&how).await.expect("not its own task").stragglers().count(), 0);
+}
+
 /// Whatever still runs when a stub is merely dropped is aborted, the connection too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_stub_leaves_no_connection() {

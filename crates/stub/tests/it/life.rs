@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -116,6 +117,50 @@ async fn a_second_start_is_refused_and_one_while_it_ends_waits() {
     let (stopped, started) = soon("both", async { tokio::join!(stub.stop(), stub.start()) }).await;
     assert!(stopped.expect("not its own task").is_clean());
     assert_eq!(started.expect("started").generation, 2);
+    end(stub, runtime).await;
+}
+
+/// Whoever hears of the failure may start again at once: what the failed start had begun has ended by then.
+#[tokio::test(start_paused = true)]
+async fn a_failed_start_leaves_nothing() {
+    let runtime = TestRuntime::new();
+    let mut script = Script::default();
+    script.request_timeout = Duration::from_secs(60);
+    runtime.expect(script);
+    let left = Arc::new(AtomicBool::new(true));
+    let clears = Arc::clone(&left);
+    let stub = plugin(&runtime).on_configure(move |cx, configuration| {
+        let clears = Arc::clone(&clears);
+        async move {
+            cx.token().cancelled().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            clears.store(false, Ordering::Relaxed);
+            Ok(configuration.events)
+        }
+    });
+    let stub = stub.build().expect("sound");
+    let error = soon("start", stub.start()).await.expect_err("it takes too long");
+    assert!(matches!(error, StartError::NotConfigured { .. }), "{error}");
+    assert_eq!((left.load(Ordering::Relaxed), stub.phase()), (false, Phase::Idle));
+    end(stub, runtime).await;
+}
+
+/// It does not go on until its own timeout.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_start_ends_its_generation_at_once() {
+    let runtime = TestRuntime::new();
+    let mut script = Script::default();
+    script.registration = Registration::Ignore;
+    runtime.expect(script);
+    let ends = Ends::default();
+    let stub = ends.noted_by(plugin(&runtime)).build().expect("sound");
+    let second = Duration::from_secs(1);
+    assert!(tokio::time::timeout(second, stub.start()).await.is_err());
+    let dropped = tokio::time::Instant::now();
+    soon("wait", stub.wait()).await;
+    assert!(dropped.elapsed() < second, "{:?}", dropped.elapsed());
+    tokio::task::yield_now().await;
+    assert_eq!(causes(&ends), [(1, CloseCause::Stopped)]);
     end(stub, runtime).await;
 }
 

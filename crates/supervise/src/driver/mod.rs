@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{BoxFuture, FutureExt};
 use landfall_lifecycle::{Clock, Ending, Reason, Report, Shutdown, SpawnError, TaskSet, Terminate};
 use tokio::sync::{oneshot, watch};
+use tracing::Instrument;
 
 pub(crate) use self::instance::Worker;
 use self::live::{Body, Live};
@@ -203,7 +204,9 @@ where
     let supervisor = Supervisor::new(Arc::clone(&core));
     // It was just made, so nobody has set it.
     drop(core.handle.set(supervisor.downgrade()));
-    let driving = drive::run(Arc::clone(&core), drive(Arc::clone(&core)));
+    // What the driver starts is in its span: the children, and the spans of the supervisors below.
+    let span = tracing::info_span!("supervisor", supervisor.name = core.name);
+    let driving = drive::run(Arc::clone(&core), drive(Arc::clone(&core))).instrument(span);
     match core.driver.spawn("driver", driving) {
         Ok(_) => Ok(supervisor),
         Err(source) => {

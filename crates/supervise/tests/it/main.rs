@@ -18,6 +18,7 @@ mod panics;
 mod partitions;
 mod places;
 mod shown;
+mod spans;
 mod specs;
 mod stress;
 mod tasks;

@@ -10,7 +10,10 @@ use crate::{Bound, Cell, Findings, Options, Series};
 
 const TASKS: [usize; 4] = [1, 8, 64, 512];
 const SLOTS: [usize; 3] = [4, 16, 64];
-const WINDOW: Duration = Duration::from_millis(40);
+const WINDOW: Duration = Duration::from_millis(100);
+/// Where connections are held for long a sample takes longer, so that each task has this many uses: shares of a few uses
+/// are uneven by themselves.
+const USES_MIN: u32 = 32;
 
 /// Measures every cell.
 #[must_use]
@@ -27,8 +30,9 @@ fn findings(options: &Options, tasks: &[usize], slots: &[usize], window: Duratio
             for &tasks in tasks {
                 for hold in [Hold::None, Hold::Yield, Hold::Yields] {
                     let name = format!("{}, {tasks} tasks at {slots}, {}", flavour.name(), hold.name());
+                    let window = window.max(hold.held() * USES_MIN * tasks as u32 / slots as u32);
                     let load = Load { tasks, hold, window, breaks_every: None };
-                    let measured = pools.measure(options.rounds_of_slow(), load);
+                    let measured = pools.measure(options.rounds.div_ceil(5), load);
                     findings.others.extend(measured.iter().skip(1).flat_map(|peer| peer.cells(&name)));
                     findings.cells.extend(judged(&name, load, slots, measured));
                 }

@@ -55,6 +55,11 @@ impl Hold {
         }
     }
 
+    /// For how long a connection is held at least.
+    pub(super) fn held(self) -> Duration {
+        if matches!(self, Self::Yields) { HELD } else { Duration::ZERO }
+    }
+
     /// Of so many claims one is timed: reading the clock twice takes as long as some claims do.
     fn stride(self) -> u64 {
         match self {

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use landfall_lifecycle::{Level, Report, Stack, TaskSet};
-use landfall_pool::{ClaimError, FixedResolver, Policy, Pool};
+use landfall_pool::{BuildError, Builder, ClaimError, FixedResolver, Policy, Pool};
 use tokio::net::TcpListener;
 
 use self::connector::{DRIVER, Tcp};
@@ -25,15 +25,20 @@ pub const TWINS: &[Twin] = &[
     Twin::product("pool/end-early", Kind::Unclean),
     Twin::product("pool/keep-socket", Kind::Socket).named("tcp 127.0.0.1:"),
     Twin::product("pool/leave-driver", Kind::ForeignTask).at_if_told(DRIVER.1),
-    Twin::product("pool/leave-maintenance", Kind::ForeignTask),
+    Twin::product("pool/leave-maintenance", Kind::ForeignTask).at_if_told(BUILD.1),
 ];
 
 /// The faults of the product that show where the last pool is dropped.
 pub const DROPPED_TWINS: &[Twin] = &[
-    Twin::product("pool/forget-dropped", Kind::ForeignTask),
+    Twin::product("pool/forget-dropped", Kind::ForeignTask).at_if_told(BUILD.1),
     Twin::product("pool/keep-socket", Kind::Socket).named("tcp 127.0.0.1:"),
     Twin::product("pool/leave-driver", Kind::ForeignTask).at_if_told(DRIVER.1),
 ];
+
+/// What starts the pool's own tasks.
+type Builds = (fn(Builder<Tcp>) -> Result<Pool<Tcp>, BuildError>, &'static str);
+
+const BUILD: Builds = (|it| it.build(), concat!(file!(), ":", line!()));
 
 const SLOTS: usize = 8;
 /// Tasks that claim, use and release. More than there are slots, so that some of them wait.
@@ -53,6 +58,7 @@ pub async fn load(course: Course) -> Result<Report, BodyError> {
     let scene = Scene::new().await?;
     let (pool, holders) = (scene.pool()?, course.told(TaskSet::new("holders")));
     occupy(&pool, &holders, &mut random).await?;
+    watch(&pool, &holders)?;
     // The holders with the pool: its handles are out when its end begins.
     let stack = Stack::new("stack");
     stack.push(scene.peers)?;
@@ -113,7 +119,7 @@ impl Scene {
         policy.validate_after = Some(Duration::from_millis(5));
         policy.backoff_min = Duration::from_millis(10);
         let builder = Pool::builder("pool").resolver(FixedResolver::new(self.addresses)).connector(Tcp);
-        Ok(builder.policy(policy).build()?)
+        Ok(BUILD.0(builder.policy(policy))?)
     }
 }
 
@@ -136,6 +142,22 @@ async fn occupy(pool: &Pool<Tcp>, holders: &TaskSet, random: &mut Random) -> Res
             }
         })?;
     }
+    Ok(())
+}
+
+/// Keeps the grace until only handles are left of the pool: what it gives up and closes by itself is not to be aborted.
+fn watch(pool: &Pool<Tcp>, holders: &TaskSet) -> Result<(), BodyError> {
+    let (pool, begun) = (pool.clone(), holders.token());
+    holders.spawn("drains, watching", async move {
+        begun.cancelled().await;
+        let is_busy = || {
+            let slots = pool.slots();
+            slots.connecting + slots.idle + slots.granted + slots.checking + slots.closing > 0
+        };
+        while is_busy() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    })?;
     Ok(())
 }
 

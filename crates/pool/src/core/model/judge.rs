@@ -12,6 +12,12 @@ impl Model {
         for kind in [Checking, Claimed, Closing, Connecting, Granted, Idle] {
             assert_eq!(self.core.counts.of(kind), counted(kind), "{kind:?} drifted");
         }
+        for (place, entry) in self.core.backends.each_with_place() {
+            let of_it = |slot: &&Slot<Conn>| slot.backend as usize == place && slot.state.kind() != Kind::Vacant;
+            let slots = || self.core.slots.iter().filter(of_it).map(|slot| slot.state.kind());
+            let out = slots().filter(|kind| matches!(kind, Claimed | Granted)).count();
+            assert_eq!((entry.counts.used(), entry.counts.out()), (slots().count(), out), "{} drifted", entry.backend);
+        }
         assert_eq!(counted(Claimed), self.held.len(), "handles");
         assert_eq!(counted(Connecting), self.connecting.len(), "connects");
         assert_eq!(counted(Checking), self.checking.len(), "checks");

@@ -8,7 +8,7 @@ mod listener;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -165,7 +165,7 @@ impl Model {
                     may_go = false;
                     stay.push_back(id);
                 }
-                Some(Wait::Granted(_) | Wait::Checking) => {
+                Some(Wait::Granted { .. } | Wait::Prepared { .. } | Wait::Checking) => {
                     assert!(may_go, "{id:?} was served before one that came earlier");
                     self.aside.push(id);
                 }
@@ -217,10 +217,9 @@ impl Model {
         (!from.is_empty()).then(|| from.swap_remove(random.below(from.len())))
     }
 
-    #[track_caller]
     fn waiter(&self) -> Waiter {
         let deadline = self.now.plus(self.core.policy().claim_timeout);
-        Waiter { waker: Waker::noop().clone(), began: self.now, deadline, place: Location::caller() }
+        Waiter { waker: Waker::noop().clone(), began: self.now, deadline }
     }
 
     fn step(&mut self) {

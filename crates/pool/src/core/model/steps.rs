@@ -29,7 +29,7 @@ impl Model {
             }
             Err(waiter) => waiter,
         };
-        let (begun, effects) = self.core.take_or_wait(self.now, waiter, false);
+        let (begun, effects) = self.core.take_or_wait(self.now, waiter, Location::caller(), false);
         match begun {
             Begun::Hit(grip, conn) => {
                 assert!(had_idle > 0 && in_line == 0, "{in_line} were overtaken");
@@ -74,9 +74,9 @@ impl Model {
     pub(super) fn poll(&mut self) {
         let Some(id) = Self::pick(&mut self.random, &mut self.aside) else { return };
         let now = self.now;
-        let (polled, effects) = match self.core.collect(id, || now) {
+        let (polled, effects) = match self.core.collect(id, Location::caller(), || now) {
             Some(polled) => (polled, Effects::none()),
-            None => self.core.poll_waiter(id, Waker::noop().clone(), || now),
+            None => self.core.poll_waiter(id, Waker::noop().clone(), Location::caller(), || now),
         };
         match polled {
             Polled::Hit { grip, connection, .. } => self.hold(grip.id, connection),
