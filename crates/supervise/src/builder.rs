@@ -135,8 +135,8 @@ impl SupervisorBuilder {
         SimpleBuilder { inner: self, factory }
     }
 
-    /// Adds a child for each of `count` partitions: what [`Partitions`](crate::Partitions) routes to. The children's ids are the numbers of the
-    /// partitions, from 0, whatever `factory` calls them.
+    /// Adds a child for each of `count` partitions: what [`Partitions`](crate::Partitions) routes to. Their ids are the
+    /// numbers of the partitions, from 0, whatever `factory` calls them. There may be 65,536.
     pub fn partitions(mut self, count: usize, factory: impl Fn(usize) -> ChildSpec) -> PartitionsBuilder {
         self.children.extend((0..count.min(PARTITIONS_MAX)).map(|number| factory(number).with_id(number.to_string())));
         let routing = Arc::new(Routing::new(count));

@@ -42,7 +42,7 @@ use crate::spec::Spec;
 pub struct ChildSpec {
     pub(crate) info: SpecInfo,
     pub(crate) make: Make,
-    place: &'static Location<'static>,
+    pub(crate) place: &'static Location<'static>,
     /// It makes one instance, and no other.
     pub(crate) is_once: bool,
 }

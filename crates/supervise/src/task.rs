@@ -1,7 +1,7 @@
 //! One task under a supervisor, whose output is awaited.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, Location};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -78,23 +78,25 @@ impl Supervisor {
     /// # jobs.terminate(&Shutdown::now()).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn start_task<F, Fut>(
+    #[track_caller]
+    pub fn start_task<F, Fut>(
         &self,
         id: impl Into<ChildId>,
         factory: F,
-    ) -> Result<ChildTask<Fut::Output>, StartChildError>
+    ) -> impl Future<Output = Result<ChildTask<Fut::Output>, StartChildError>> + Send
     where
         F: FnOnce(ChildCx) -> Fut + Send + 'static,
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
-        self.start_linked(id.into(), factory, CancellationToken::new()).await
+        self.start_linked(id.into(), Location::caller(), factory, CancellationToken::new())
     }
 
-    /// As [`start_task`](Self::start_task), with the token that stops the child.
+    /// As [`start_task`](Self::start_task), with the place that asked for it and the token that stops the child.
     pub(crate) async fn start_linked<F, Fut>(
         &self,
         id: ChildId,
+        place: &'static Location<'static>,
         factory: F,
         link: CancellationToken,
     ) -> Result<ChildTask<Fut::Output>, StartChildError>
@@ -105,7 +107,7 @@ impl Supervisor {
     {
         let (sender, output) = oneshot::channel();
         let unlinked = link.clone();
-        let spec = ChildSpec::task(id, move |cx| run(cx, factory, sender, link));
+        let spec = ChildSpec { place, ..ChildSpec::task(id, move |cx| run(cx, factory, sender, link)) };
         let started = self.start_child(spec).await?;
         let instance = started.instance.expect("a child that does not signal is up at once, so it cannot decline");
         let gone = self.core().watch(instance);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::panic::Location;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
@@ -29,6 +30,7 @@ type Running<A, T> = BoxFuture<'static, TaskResult<A, T>>;
 pub struct TaskStream<A, T> {
     supervisor: Supervisor,
     id: ChildId,
+    place: &'static Location<'static>,
     items: Box<dyn Iterator<Item = A> + Send>,
     factory: Arc<Factory<A, T>>,
     running: Queue<Running<A, T>>,
@@ -96,6 +98,7 @@ impl Supervisor {
     /// # jobs.terminate(&Shutdown::now()).await?;
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn task_stream<I, F, Fut>(
         &self,
         id: impl Into<ChildId>,
@@ -111,6 +114,7 @@ impl Supervisor {
         TaskStream {
             supervisor: self.clone(),
             id: id.into(),
+            place: Location::caller(),
             items: Box::new(items.into_iter()),
             factory: Arc::new(move |cx, item| factory(cx, item).boxed()),
             running: Queue::Ordered(FuturesOrdered::new()),
@@ -130,9 +134,11 @@ impl<A: Clone + Send + 'static, T: Send + 'static> TaskStream<A, T> {
         self
     }
 
-    /// Gives the results as they come, in place of the order of the items.
+    /// Gives the results as they come, in place of the order of the items. It changes nothing once a task was started.
     pub fn unordered(mut self) -> Self {
-        self.running = Queue::Unordered(FuturesUnordered::new());
+        if self.started == 0 {
+            self.running = Queue::Unordered(FuturesUnordered::new());
+        }
         self
     }
 
@@ -181,7 +187,7 @@ impl<A: Clone + Send + 'static, T: Send + 'static> TaskStream<A, T> {
         let id = ChildId::from(format!("{}-{}", self.id, self.started));
         let (supervisor, factory) = (self.supervisor.clone(), Arc::clone(&self.factory));
         let (link, limit) = (self.stop.child_token(), self.task_limit);
-        let result = one_task(supervisor, id, link, limit, {
+        let result = one_task(supervisor, (id, self.place), link, limit, {
             let item = item.clone();
             move |cx| factory(cx, item)
         });
@@ -192,14 +198,14 @@ impl<A: Clone + Send + 'static, T: Send + 'static> TaskStream<A, T> {
 /// Runs one task until it ends, its stream stops, or its limit is over.
 async fn one_task<T: Send + 'static>(
     supervisor: Supervisor,
-    id: ChildId,
+    (id, place): (ChildId, &'static Location<'static>),
     link: CancellationToken,
     limit: Option<Duration>,
     factory: impl FnOnce(ChildCx) -> BoxFuture<'static, T> + Send + 'static,
 ) -> Result<T, TaskError> {
     let started = OnceLock::new();
     let done = async {
-        let task = supervisor.start_linked(id.clone(), factory, link.clone()).await?;
+        let task = supervisor.start_linked(id.clone(), place, factory, link.clone()).await?;
         started.get_or_init(|| task.instance());
         task.await.map_err(TaskError::Ended)
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
+use landfall_lifecycle::Terminate;
 use landfall_supervise::{ChildSpec, Exit, StartChildError, Supervisor, TaskError};
 use tokio::sync::Notify;
 
@@ -271,5 +272,20 @@ fn the_end_of_an_instance_is_told_to_all_who_wait_for_it() {
         let second = tree.which_child("a").unwrap().instance.unwrap();
         let (ended, ()) = tokio::join!(tree.instance_ended(second), end(&tree));
         assert_eq!(ended, Some(Exit::Shutdown));
+    });
+}
+
+/// A task that did not end is reported with the line that asked for it.
+#[test]
+fn a_task_is_reported_with_the_users_line() {
+    guarded(async {
+        let jobs = jobs().await;
+        let task = jobs.start_task("deaf", |_cx| std::future::pending::<()>()).await.unwrap();
+        let mut stream = jobs.task_stream("deaf too", [()], |_cx, ()| std::future::pending::<()>());
+        assert!(tokio::time::timeout(secs(1), stream.next()).await.is_err());
+        let report = jobs.terminate(&within(0, 1)).await.unwrap().to_string();
+        assert_eq!(report.matches("tests/it/tasks.rs").count(), 2, "{report}");
+        assert_eq!(task.await, Err(Exit::Aborted));
+        drop(stream);
     });
 }
