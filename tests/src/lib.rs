@@ -9,6 +9,8 @@
 //! - [`observed`] ones are observer and observed in one program; what the target does is in [`loads`]. Their twins are
 //!   planted leaks of each kind, and fault points of the product in a build with `--cfg landfall_faults`.
 //!
+//! - [`postgres`] has pools of connections to a real server, which is asked what is left of them.
+//!
 //! Besides, [`watch`] does to somebody else's program what can be done from outside, and [`otp`] runs scenarios on our
 //! supervisors whose histories are compared with those of OTP's.
 //!
@@ -25,8 +27,10 @@ pub mod http;
 pub mod journal;
 pub mod load;
 pub mod loads;
+pub mod nri;
 pub mod observed;
 pub mod otp;
+pub mod postgres;
 pub mod process;
 pub mod program;
 pub mod random;
@@ -34,6 +38,7 @@ pub mod relay;
 pub mod scenario;
 pub mod scenarios;
 pub mod sink;
+pub mod skips;
 pub mod stop;
 pub mod twin;
 pub mod verdict;

@@ -128,9 +128,15 @@ pub struct Caught {
 }
 
 impl Caught {
+    /// Whether it could not be run at all.
+    pub fn is_skipped(&self) -> bool {
+        self.outcome.as_ref().is_some_and(Outcome::is_skipped)
+    }
+
     /// Judges the run of a twin; one that could not be run to its end has caught nothing.
     pub fn judge(twin: Twin, outcome: Result<Outcome, String>) -> Self {
         let (caught, detail) = match &outcome {
+            Ok(outcome) if outcome.is_skipped() => (false, format!("skipped: {}", outcome.skipped.join("; "))),
             Ok(outcome) if outcome.findings.is_empty() => (false, "nothing was found".to_owned()),
             Ok(outcome) if outcome.findings.includes(&twin.finds) => (true, outcome.findings.to_string()),
             Ok(outcome) => (false, format!("no {}, but {}", twin.finds, outcome.findings)),

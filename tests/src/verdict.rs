@@ -42,6 +42,11 @@ impl Outcome {
         self.report = round.report.or(self.report.take());
     }
 
+    /// Whether nothing of it could be run.
+    pub fn is_skipped(&self) -> bool {
+        !self.skipped.is_empty() && self.counts.is_empty() && self.findings.is_empty()
+    }
+
     /// How long the terminations took; null if none was measured.
     fn took_ms(&self) -> Value {
         let mut took: Vec<u64> = self.took.iter().map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)).collect();
@@ -72,7 +77,7 @@ impl Verdict {
     /// Whether all is as it should be: nothing found in the run, and every twin caught.
     pub fn passed(&self) -> bool {
         let is_fine = |run: &Result<Outcome, String>| run.as_ref().is_ok_and(|outcome| outcome.findings.is_empty());
-        self.run.as_ref().is_none_or(is_fine) && self.twins.iter().all(|twin| twin.caught)
+        self.run.as_ref().is_none_or(is_fine) && self.twins.iter().all(|twin| twin.caught || twin.is_skipped())
     }
 
     /// Whether the run was clean; a twin alone never is.
@@ -97,6 +102,7 @@ impl Verdict {
         for twin in &self.twins {
             parts.push(match (twin.caught, &self.run) {
                 (true, Some(_)) => format!("twin {} caught", twin.fault),
+                (false, _) if twin.is_skipped() => String::new(),
                 // What it was caught as is all there is to say.
                 (true, None) => format!("twin {} caught: {}", twin.fault, twin.detail),
                 (false, _) => format!("twin {} NOT caught: {}", twin.fault, twin.detail),
@@ -111,8 +117,15 @@ impl Verdict {
 
     /// What was not run, if the rest passed: a part that is skipped must not look like one that passed.
     pub fn skipped(&self) -> Option<String> {
-        let Some(Ok(outcome)) = &self.run else { return None };
-        (self.passed() && !outcome.skipped.is_empty()).then(|| outcome.skipped.join("; "))
+        let of_twins = self.twins.iter().filter(|twin| twin.is_skipped()).filter_map(|twin| twin.outcome.as_ref());
+        let run = self.run.iter().filter_map(|run| run.as_ref().ok());
+        let mut reasons: Vec<&str> = Vec::new();
+        for reason in run.chain(of_twins).flat_map(|outcome| &outcome.skipped) {
+            if !reasons.contains(&reason.as_str()) {
+                reasons.push(reason);
+            }
+        }
+        (self.passed() && !reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     /// The run, or the twin if only one was asked for: where the leaks, the times and the report are from.
@@ -214,6 +227,19 @@ mod tests {
         let run = outcome(None).map(|outcome| Outcome { skipped: vec!["read-only: no root".to_owned()], ..outcome });
         let json = verdict(Some(run), outcome(Some(Kind::Lost))).to_json();
         assert_eq!(json["skipped"], "read-only: no root");
+    }
+
+    /// A twin whose run could not begin has neither been caught nor missed.
+    #[test]
+    fn what_could_not_be_run_at_all_is_skipped_and_its_twin_too() {
+        let none = || Ok(Outcome { skipped: vec!["no server".to_owned()], ..Outcome::default() });
+        for run in [None, Some(none())] {
+            let json = verdict(run, none()).to_json();
+            assert_eq!((&json["passed"], &json["skipped"]), (&json!(true), &json!("no server")));
+            assert_eq!(json["twins"][0]["caught"], false);
+        }
+        let done = || Ok(Outcome { skipped: vec!["no root".to_owned()], ..outcome(None).expect("it is one") });
+        assert!(!verdict(None, done()).passed(), "a twin that ran has to be caught");
     }
 
     #[test]

@@ -11,13 +11,15 @@ pub(crate) enum Command {
     Help(String),
     Ci { steps: Vec<String>, list: bool },
     Test,
+    Codegen { check: bool },
     Tidy { bless: bool },
     Loom { full: bool },
     Shuttle { full: bool, seed: Option<String> },
     Miri,
+    Planted,
     LeakCheck(Box<leak_check::Options>),
     Conformance { name: String },
-    Interop { name: String, seed: Option<String> },
+    Interop { name: String, seed: Option<String>, full: bool },
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
@@ -63,6 +65,12 @@ const VERBS: &[Verb] = &[
         flags: &[Flag { name: "--bless", value: None, about: "rewrite docs/api from the source" }],
     },
     Verb {
+        name: "codegen",
+        about: "writes the messages of landfall-stub anew from their `.proto`, which must say what the table of them says",
+        operand: None,
+        flags: &[Flag { name: "--check", value: None, about: "write nothing, and fail if there is a difference" }],
+    },
+    Verb {
         name: "leak-check",
         about: "the scenario programs of landfall-tests, each in a process of its own",
         operand: None,
@@ -90,6 +98,12 @@ const VERBS: &[Verb] = &[
         flags: &[],
     },
     Verb {
+        name: "planted",
+        about: "the tests that docs/pool-issues.md names, then each with the fault planted that it must fail with",
+        operand: None,
+        flags: &[],
+    },
+    Verb {
         name: "conformance",
         about: "the tests of a table of cases, and shows each case with its tests and what came of them",
         operand: Some("NAME"),
@@ -99,7 +113,10 @@ const VERBS: &[Verb] = &[
         name: "interop",
         about: "scenarios on another implementation and on ours, whose histories must be equal",
         operand: Some("NAME"),
-        flags: &[Flag { name: SEED, value: Some("N"), about: "the generated scenarios of this seed once more" }],
+        flags: &[
+            Flag { name: SEED, value: Some("N"), about: "`otp`: the generated scenarios of this seed once more" },
+            Flag { name: FULL, value: None, about: "`nri`: against older versions too" },
+        ],
     },
     Verb {
         name: "bench",
@@ -156,13 +173,15 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     Ok(match verb.name {
         "ci" => Command::Ci { steps: values("--step"), list: has(LIST) },
         "test" => Command::Test,
+        "codegen" => Command::Codegen { check: has("--check") },
         "tidy" => Command::Tidy { bless: has("--bless") },
         "loom" => Command::Loom { full: has(FULL) },
         "shuttle" => Command::Shuttle { full: has(FULL), seed: seed(once(SEED, values(SEED))?)? },
         "miri" => Command::Miri,
+        "planted" => Command::Planted,
         "leak-check" => Command::LeakCheck(Box::new(leak_check::Options::read(&given)?)),
         "conformance" => Command::Conformance { name: operand },
-        "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)? },
+        "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)?, full: has(FULL) },
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -271,6 +290,7 @@ mod tests {
     #[test]
     fn verbs_and_their_flags_are_understood() {
         assert_eq!(parsed("test"), Ok(Command::Test));
+        assert_eq!(parsed("codegen --check"), Ok(Command::Codegen { check: true }));
         assert_eq!(parsed("tidy --bless"), Ok(Command::Tidy { bless: true }));
         assert_eq!(parsed("ci --list"), Ok(Command::Ci { steps: vec![], list: true }));
         assert_eq!(
@@ -286,11 +306,16 @@ mod tests {
         );
         assert_eq!(parsed("loom --full"), Ok(Command::Loom { full: true }));
         assert_eq!(parsed("miri"), Ok(Command::Miri));
+        assert_eq!(parsed("planted"), Ok(Command::Planted));
         assert_eq!(parsed("shuttle --seed 7"), Ok(Command::Shuttle { full: false, seed: Some("7".to_owned()) }));
         assert_eq!(parsed("conformance otp"), Ok(Command::Conformance { name: "otp".to_owned() }));
         assert_eq!(
             parsed("interop otp --seed 7"),
-            Ok(Command::Interop { name: "otp".to_owned(), seed: Some("7".to_owned()) })
+            Ok(Command::Interop { name: "otp".to_owned(), seed: Some("7".to_owned()), full: false })
+        );
+        assert_eq!(
+            parsed("interop nri --full"),
+            Ok(Command::Interop { name: "nri".to_owned(), seed: None, full: true })
         );
         assert_eq!(
             parsed("bench lifecycle --check --json=f.json"),
@@ -300,7 +325,13 @@ mod tests {
 
     #[test]
     fn refusals_name_what_was_given_and_what_is_allowed() {
-        refused("fix", &["`fix`", "ci, test, tidy, leak-check, loom, shuttle, miri, conformance, interop, bench"]);
+        refused(
+            "fix",
+            &[
+                "`fix`",
+                "ci, test, tidy, codegen, leak-check, loom, shuttle, miri, planted, conformance, interop, bench",
+            ],
+        );
         refused("bench", &["`bench NAME`"]);
         refused("interop", &["`interop NAME`"]);
         refused("conformance otp --seed 7", &["`conformance`", "`--seed"]);

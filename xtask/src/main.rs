@@ -1,5 +1,5 @@
-//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `leak-check`, `loom`, `shuttle`, `miri`, `conformance`,
-//! `interop` and `bench`.
+//! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `codegen`, `leak-check`, `loom`, `shuttle`, `miri`,
+//! `planted`, `conformance`, `interop` and `bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -7,6 +7,7 @@ mod cargo;
 mod child;
 mod ci;
 mod cli;
+mod codegen;
 mod conformance;
 mod counts;
 mod examples;
@@ -14,6 +15,7 @@ mod interop;
 mod leak_check;
 mod miri;
 mod models;
+mod planted;
 mod programs;
 mod roster;
 mod skips;
@@ -44,13 +46,15 @@ fn main() -> ExitCode {
         }
         Command::Ci { steps, list } => ci::run(&steps, list),
         Command::Test => test::run(),
+        Command::Codegen { check } => codegen::run(check),
         Command::Tidy { bless } => tidy::run(bless),
-        Command::Loom { full } => models::run(&LOOM, Effort { full, seed: None }),
-        Command::Shuttle { full, seed } => models::run(&SHUTTLE, Effort { full, seed: seed.as_deref() }),
+        Command::Loom { full } => models::run(LOOM, Effort { full, seed: None }),
+        Command::Shuttle { full, seed } => models::run(SHUTTLE, Effort { full, seed: seed.as_deref() }),
         Command::Miri => miri::run(),
+        Command::Planted => planted::run(),
         Command::LeakCheck(options) => leak_check::run(&options),
         Command::Conformance { name } => conformance::run(&name),
-        Command::Interop { name, seed } => interop::run(&name, seed.as_deref()),
+        Command::Interop { name, seed, full } => interop::run(&name, seed.as_deref(), full),
         Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {

@@ -8,12 +8,15 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{cargo, roster};
 
-/// What builds every program of the workspace but xtask's and the benches: a scenario or a test may start an
+/// What builds every program of the workspace but xtask's, codegen's and the benches: a scenario or a test may start an
 /// application, which it finds beside itself.
 pub(crate) fn all(workspace: &Workspace) -> Command {
     let mut command = cargo::cargo(&["build", "--workspace", "--exclude", roster::XTASK, "--bins"]);
-    if workspace.package(roster::BENCH).is_some() {
-        command.args(["--exclude", roster::BENCH]);
+    // Cargo warns about an excluded package that is not there.
+    for other in [roster::BENCH, roster::CODEGEN] {
+        if workspace.package(other).is_some() {
+            command.args(["--exclude", other]);
+        }
     }
     command.current_dir(&workspace.root);
     command

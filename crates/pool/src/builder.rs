@@ -10,6 +10,8 @@ use thiserror::Error;
 use tokio::runtime::Handle as Runtime;
 
 use crate::connector::Connector;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, log};
 use crate::policy::{Policy, PolicyError};
 use crate::pool::Pool;
@@ -117,6 +119,14 @@ impl<K: Connector> Builder<K> {
         // Dropped without a termination where a task is refused: then it ends what has begun.
         let built = Pool::new(Arc::clone(&shared), stack);
         let pool_of = |source| BuildError::Spawn { pool: pool(), source };
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LeaveMaintenance) {
+            let runs = maintain(Arc::clone(&shared));
+            let stays = async { (runs.await, std::future::pending::<()>().await).0 };
+            crate::shared::forgotten().spawn("maintenance", stays).map_err(pool_of)?;
+            tasks.spawn("resolver", resolver(shared)).map_err(pool_of)?;
+            return Ok(built);
+        }
         tasks.spawn("maintenance", maintain(Arc::clone(&shared))).map_err(pool_of)?;
         tasks.spawn("resolver", resolver(shared)).map_err(pool_of)?;
         log(|| tracing::info!(pool.name = name.as_str(), "pool started"));

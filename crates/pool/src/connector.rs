@@ -11,6 +11,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::Backend;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
 /// Any error, as connectors give it.
@@ -120,7 +122,8 @@ pub trait Connector: Send + Sync + 'static {
     /// Closes a connection: says goodbye and waits for the other side to confirm. Default: drops it.
     ///
     /// It counts against the caps until this is done or [`close_timeout`](crate::Policy::close_timeout) is over. While
-    /// the pool terminates it may take until the abort instant. Where it cannot run (the runtime has gone, the
+    /// the pool terminates it may take until the abort instant; one that is cut then leaves a remnant of kind `session` in the
+    /// report, for nobody knows whether the other side has ended too. Where it cannot run (the runtime has gone, the
     /// termination is over) the connection is dropped instead.
     ///
     /// # Cancel safety
@@ -206,6 +209,11 @@ impl Spawner {
         F: Future + Send + 'static,
     {
         let _entered = self.runtime.enter();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LeaveDriver) {
+            let stays = async { (drop(future.await), std::future::pending::<()>().await).0 };
+            return crate::shared::forgotten().spawn(name, stays);
+        }
         self.tasks.spawn_closing(name, future)
     }
 }

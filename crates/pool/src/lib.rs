@@ -22,6 +22,8 @@ mod claim;
 mod connector;
 mod core;
 mod events;
+#[cfg(landfall_faults)]
+mod faults;
 mod handle;
 mod interrupt;
 mod panics;

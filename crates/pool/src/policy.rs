@@ -49,7 +49,7 @@ pub struct Policy {
     /// How long the connector may take to close a connection, which counts against the caps meanwhile. Default 5 s.
     pub close_timeout: Duration,
     /// The pause after the second failed connect in a row to a backend; doubled with each further one, and shortened by
-    /// up to half at random. Default 10 ms.
+    /// up to half at random. Default 1 ms.
     pub backoff_min: Duration,
     /// The longest pause. At least `backoff_min`. Default 30 s.
     pub backoff_max: Duration,
@@ -57,7 +57,9 @@ pub struct Policy {
     pub backoff_waiting_max: Duration,
     /// How many connects may be on their way to a backend that does not answer. From 1 to 16. Default 3.
     pub probes_max: usize,
-    /// How long after one such connect the next may begin while the first gives no answer. Default 1 s.
+    /// How long after one such connect the next may begin while the first gives no answer. While claims wait for a
+    /// backend that did answer before, as long after the last connect was begun that none is answered, the youngest of
+    /// several is given up for a new one. Default 1 s.
     pub probe_overlap_after: Duration,
     /// How old a connection may become. It is closed when it is not in use. Default 30 min.
     pub lifetime_max: Option<Duration>,
@@ -102,7 +104,7 @@ impl Default for Policy {
             connect_timeout: 5 * SECOND,
             check_timeout: 3 * SECOND,
             close_timeout: 5 * SECOND,
-            backoff_min: 10 * MILLISECOND,
+            backoff_min: MILLISECOND,
             backoff_max: 30 * SECOND,
             backoff_waiting_max: 80 * MILLISECOND,
             probes_max: 3,

@@ -14,6 +14,8 @@ use crate::claim::{Claim, TryClaimError, WarmUpError};
 use crate::connector::Connector;
 use crate::core::Taken;
 use crate::events::Events;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
 use crate::panics::log;
 use crate::policy::{PolicyError, clamp};
@@ -37,8 +39,9 @@ const HOLDERS_IN_WARNING_MAX: usize = 16;
 /// 2. Until grace ends, handles come back and are closed.
 /// 3. When grace ends, each handle that is out is interrupted, if its connector gave an
 ///    [`Interrupt`](crate::Interrupt) with the connection.
-/// 4. At the abort instant connections that are still being closed are dropped. The report names each handle that is
-///    out: its backend, the place of its claim, its age. It is closed by whoever drops it.
+/// 4. At the abort instant connections that are still being closed are dropped, and the report names each as a
+///    *session* whose end was not seen. It also names each handle that is out: its backend, the place of its claim, its
+///    age. That one is closed by whoever drops it.
 ///
 /// A backend that does not answer, one in backoff, and a connector that never returns delay none of this.
 ///
@@ -246,7 +249,7 @@ impl<K: Connector> Pool<K> {
         if self.0.stack.calling_task().is_none() {
             self.0.close(how);
         }
-        self.0.stack.terminate_blocking(how)
+        self.0.stack.terminate_blocking(how).map(|report| self.shared().with_unseen(report))
     }
 
     fn shared(&self) -> &Arc<Shared<K>> {
@@ -277,7 +280,7 @@ impl<K: Connector> Terminate for Pool<K> {
             if self.0.stack.calling_task().is_none() {
                 self.0.close(how);
             }
-            self.0.stack.terminate(how).await
+            self.0.stack.terminate(how).await.map(|report| self.shared().with_unseen(report))
         })
     }
 
@@ -286,7 +289,7 @@ impl<K: Connector> Terminate for Pool<K> {
     }
 
     fn report(&self) -> Option<Report> {
-        Terminate::report(&self.0.stack)
+        Terminate::report(&self.0.stack).map(|report| self.shared().with_unseen(report))
     }
 
     fn calling_task(&self) -> Option<String> {
@@ -297,6 +300,12 @@ impl<K: Connector> Terminate for Pool<K> {
 impl<K: Connector> Drop for Root<K> {
     fn drop(&mut self) {
         if self.shared.ending().has_begun() {
+            return;
+        }
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetDropped) {
+            // The last handle to what is below would end it.
+            let _kept = Box::leak(Box::new(self.stack.clone()));
             return;
         }
         let SlotCounts { idle, claimed, .. } = self.shared.lock().counts();

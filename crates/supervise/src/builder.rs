@@ -6,6 +6,7 @@ use std::collections::hash_map::RandomState;
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroUsize;
+use std::panic::Location;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::make::Make;
 use crate::partitions::{PARTITIONS_MAX, PartitionsBuilder, Routing};
 use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
 use crate::simple::SimpleBuilder;
+use crate::spec::Spec;
 use crate::spec_error::SpecError;
 use crate::start_error::StartError;
 use crate::supervisor::Supervisor;
@@ -34,7 +36,7 @@ pub struct SupervisorBuilder {
     pub(crate) name: String,
     pub(crate) settings: Settings,
     pub(crate) children: Vec<ChildSpec>,
-    pub(crate) template: Option<Arc<SpecInfo>>,
+    pub(crate) template: Option<(SpecInfo, &'static Location<'static>)>,
     pub(crate) factory: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) routing: Option<Arc<Routing>>,
     pub(crate) clock: Clock,
@@ -127,8 +129,8 @@ impl SupervisorBuilder {
     /// Makes children from a template: simple-one-for-one.
     pub fn template<A: Clone + Send + Sync + 'static>(mut self, template: Template<A>) -> SimpleBuilder<A> {
         self.settings.strategy = Strategy::SimpleOneForOne;
-        let (info, factory) = template.into_parts();
-        self.template = Some(Arc::new(info));
+        let (info, place, factory) = template.into_parts();
+        self.template = Some((info, place));
         self.factory = Some(Arc::new(Arc::clone(&factory)));
         SimpleBuilder { inner: self, factory }
     }
@@ -172,7 +174,7 @@ impl SupervisorBuilder {
             }
         }
         if strategy == Strategy::SimpleOneForOne {
-            let Some(template) = &self.template else { return Err(SpecError::TemplateMissing) };
+            let Some((template, _)) = &self.template else { return Err(SpecError::TemplateMissing) };
             if auto_shutdown != AutoShutdown::Never {
                 return Err(SpecError::AutoShutdownWithTemplate);
             }
@@ -224,11 +226,13 @@ impl SupervisorBuilder {
         driver::begin(self, above)
     }
 
-    pub(crate) fn engine(&mut self, number: u64) -> Engine<Make> {
+    pub(crate) fn engine(&mut self, number: u32) -> Engine<Make> {
         let seed = RandomState::new().build_hasher().finish();
-        let mut engine = Engine::new(number, self.settings.clone(), self.template.clone(), seed);
-        for ChildSpec { info, make, .. } in self.children.drain(..) {
-            engine.add(Arc::new(info), make);
+        let template = self.template.take().map(|(info, place)| Spec::new(info, place));
+        let mut engine = Engine::new(number, self.settings.clone(), template, seed);
+        for child in self.children.drain(..) {
+            let (spec, make) = child.into_parts();
+            engine.add(spec, make);
         }
         engine
     }

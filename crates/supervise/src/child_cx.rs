@@ -21,17 +21,40 @@ pub(crate) struct Instance {
     pub(crate) core: Arc<Core>,
     pub(crate) id: ChildId,
     pub(crate) instance: InstanceId,
-    pub(crate) stop: CancellationToken,
+    /// Made when it is asked for.
+    stop: OnceLock<CancellationToken>,
     pub(crate) tasks: OnceLock<TaskSet>,
+    is_asked: AtomicBool,
     /// The instance has ended: a task set that is asked for now is closed.
     pub(crate) is_over: AtomicBool,
+}
+
+impl Instance {
+    pub(crate) fn new(core: Arc<Core>, id: ChildId, instance: InstanceId) -> Arc<Self> {
+        let (stop, tasks) = (OnceLock::new(), OnceLock::new());
+        let [is_asked, is_over] = [(); 2].map(|()| AtomicBool::new(false));
+        Arc::new(Self { core, id, instance, stop, tasks, is_asked, is_over })
+    }
+
+    /// Asks it to stop. It wakes whoever waits for that, and a waker is a user's code.
+    pub(crate) fn ask(&self) {
+        // Before the look: whoever makes the token later sees that it is to be cancelled.
+        self.is_asked.store(true, Ordering::SeqCst);
+        if let Some(stop) = self.stop.get() {
+            stop.cancel();
+        }
+    }
 }
 
 impl ChildCx {
     /// The token that is cancelled when this instance, and no other, is asked to stop.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
-        self.0.stop.clone()
+        let stop = self.0.stop.get_or_init(CancellationToken::new).clone();
+        if self.0.is_asked.load(Ordering::SeqCst) {
+            stop.cancel();
+        }
+        stop
     }
 
     /// Says that this instance is up, for a child that [signals](crate::ChildSpec::signals_ready). Once is enough.
@@ -49,7 +72,7 @@ impl ChildCx {
     /// the child's stop limit, and the instance has ended when that is through.
     #[must_use]
     pub fn tasks(&self) -> TaskSet {
-        let tasks = self.0.tasks.get_or_init(|| TaskSet::new(self.0.id.as_str().to_owned())).clone();
+        let tasks = self.0.tasks.get_or_init(|| TaskSet::new(self.0.id.task_name())).clone();
         if self.0.is_over.load(Ordering::SeqCst) {
             tasks.begin_terminate(&Shutdown::now().because(Reason::ParentTerminating));
         }

@@ -1,26 +1,45 @@
 //! How children and their instances are named.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
+
+use landfall_lifecycle::TaskName;
 
 /// The id of a child spec, unique among the children of one supervisor.
 ///
 /// It stays the same through restarts. Ids are shown in logs and trees: put no secret into them.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChildId(Arc<str>);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ChildId(TaskName);
 
 impl ChildId {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// The name of the child's tasks: the same text, not another copy of it.
+    pub(crate) fn task_name(&self) -> TaskName {
+        self.0.clone()
+    }
+}
+
+impl PartialOrd for ChildId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ChildId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
     }
 }
 
 impl From<&str> for ChildId {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        text.to_owned().into()
     }
 }
 
@@ -32,31 +51,34 @@ impl From<String> for ChildId {
 
 impl Borrow<str> for ChildId {
     fn borrow(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 
 impl fmt::Display for ChildId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for ChildId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
 /// One run of a child: what OTP's pid is to a supervisor.
 ///
-/// A restart gives a new one. Instances of other supervisors are never equal to one of this, and none is used twice.
+/// A restart gives a new one. None is used twice, nor by two supervisors, within the first four thousand million
+/// supervisors of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId {
     /// Which supervisor of the process started it.
-    pub(crate) supervisor: u64,
+    pub(crate) supervisor: u32,
     /// Counts the starts of that supervisor.
     pub(crate) number: u64,
+    /// Where that supervisor keeps the child, so that it finds it without a search; others may be there later.
+    pub(crate) place: u32,
 }
 
 impl fmt::Display for InstanceId {
@@ -125,7 +147,7 @@ impl fmt::Display for ChildRef {
 #[cfg(feature = "serde")]
 impl serde::Serialize for ChildId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::fmt;
 use std::future::ready;
+use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
+use futures_util::future::{Either, FutureExt};
 use landfall_lifecycle::Terminate;
 
 use crate::builder::IntoSupervisor;
@@ -15,13 +16,14 @@ use crate::builder::SupervisorBuilder;
 use crate::child_cx::ChildCx;
 use crate::child_id::ChildId;
 use crate::exit::{Exit, IntoExit};
-use crate::make::{self, Make, Once};
+use crate::make::{self, Given, Make, Once};
 use crate::policy::{ChildKind, Restart, RestartType, ShutdownPolicy, SpecInfo};
+use crate::spec::Spec;
 
 /// What a supervisor needs to start, restart and stop one child.
 ///
 /// A child is given as a factory, because a restart makes a new one. Defaults are OTP's: permanent, 5 s to stop, for
-/// supervisors the remaining budget.
+/// supervisors the remaining budget. Reports of a child's tasks name the place where its spec was made.
 ///
 /// # Examples
 ///
@@ -40,13 +42,19 @@ use crate::policy::{ChildKind, Restart, RestartType, ShutdownPolicy, SpecInfo};
 pub struct ChildSpec {
     pub(crate) info: SpecInfo,
     pub(crate) make: Make,
+    place: &'static Location<'static>,
     /// It makes one instance, and no other.
     pub(crate) is_once: bool,
 }
 
 impl ChildSpec {
+    #[track_caller]
     fn new(id: ChildId, kind: ChildKind, make: Make) -> Self {
-        Self { info: SpecInfo::new(id, kind), make, is_once: false }
+        Self { info: SpecInfo::new(id, kind), make, place: Location::caller(), is_once: false }
+    }
+
+    pub(crate) fn into_parts(self) -> (Spec, Make) {
+        (Spec::new(self.info, self.place), self.make)
     }
 
     /// A future. The factory and the future run in a task of the supervisor's; a panic of either is an outcome.
@@ -54,18 +62,19 @@ impl ChildSpec {
     /// It is up as soon as it runs, unless it [signals](Self::signals_ready). Asked to stop, its
     /// [token](ChildCx::token) is cancelled; aborted, it is dropped. It has ended when it, its output, and everything
     /// in its [task set](ChildCx::tasks) are gone.
+    #[track_caller]
     pub fn worker<F, Fut>(id: impl Into<ChildId>, factory: F) -> Self
     where
         F: Fn(ChildCx) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
         Fut::Output: IntoExit,
     {
-        let factory = move |cx| factory(cx).map(IntoExit::into_exit).boxed();
         let make = Make::Worker { factory: Arc::new(factory), signals_ready: false };
         Self::new(id.into(), ChildKind::Worker, make)
     }
 
     /// A future that is made once, so it is temporary, and can be nothing else; otherwise as a [worker](Self::worker).
+    #[track_caller]
     pub fn task<F, Fut>(id: impl Into<ChildId>, factory: F) -> Self
     where
         F: FnOnce(ChildCx) -> Fut + Send + 'static,
@@ -74,8 +83,8 @@ impl ChildSpec {
     {
         let factory = Mutex::new(Some(factory));
         let factory = move |cx| match factory.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(factory) => factory(cx).map(IntoExit::into_exit).boxed(),
-            None => ready(Some(Exit::failed("the task was started before"))).boxed(),
+            Some(factory) => Either::Left(factory(cx).map(Given::by)),
+            None => Either::Right(ready(Given::by(Exit::failed("the task was started before")))),
         };
         let make = Make::Worker { factory: Arc::new(factory), signals_ready: false };
         let spec = Self::new(id.into(), ChildKind::Worker, make).restart(RestartType::Temporary);
@@ -86,6 +95,7 @@ impl ChildSpec {
     ///
     /// A component that ended by itself ended normally, unless its report shows an error or a panic. An error that is
     /// [`Declined`](crate::Declined) declines the start. A start that is cancelled is dropped.
+    #[track_caller]
     pub fn component<F, Fut, T, E>(id: impl Into<ChildId>, factory: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -102,6 +112,7 @@ impl ChildSpec {
     /// It gives a [builder](SupervisorBuilder), or an error, which is a failed start, or one that is
     /// [`Declined`](crate::Declined). The supervisor is up when its static children are. Each of these has its own start
     /// limit, so it has none unless told.
+    #[track_caller]
     pub fn supervisor<B: IntoSupervisor>(
         id: impl Into<ChildId>,
         factory: impl Fn() -> B + Send + Sync + 'static,
@@ -111,6 +122,7 @@ impl ChildSpec {
     }
 
     /// A component that is there already. It can be started once only, so it is temporary, and can be nothing else.
+    #[track_caller]
     pub fn instance(id: impl Into<ChildId>, component: impl Terminate + 'static) -> Self {
         let make = Make::Once(Once::new(Arc::new(component)));
         let spec = Self::new(id.into(), ChildKind::Component, make).restart(RestartType::Temporary);

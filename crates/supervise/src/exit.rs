@@ -5,7 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::panics::contain;
 use crate::policy::{RestartType, ShutdownPolicy};
+
+/// How many causes of an error are told.
+const SOURCES_MAX: usize = 16;
 
 /// Why an instance ended: OTP's exit reason.
 ///
@@ -48,7 +52,7 @@ impl Exit {
     /// An error, as an exit.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error: Box<dyn Error + Send + Sync> = error.into();
-        if error.is::<Declined>() { Self::Declined } else { Self::Failed(Failure(error.into())) }
+        if error.is::<Declined>() { Self::Declined } else { Self::Failed(Failure(Arc::new(Held(Some(error))))) }
     }
 
     /// Whether it is an end in order: a transient child is not restarted after it.
@@ -99,16 +103,62 @@ impl fmt::Display for Exit {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for Exit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// The error of a child, shared by all who hear of it. Equal errors have equal texts.
-#[derive(Clone, Debug)]
-pub struct Failure(Arc<dyn Error + Send + Sync>);
+///
+/// It is shown with what it came from, as `reading the offsets: no such file`, and no further than 16 causes.
+#[derive(Clone)]
+pub struct Failure(Arc<Held>);
+
+/// The error, whose code is a user's: it is dropped and shown where a panic is contained.
+struct Held(Option<Box<dyn Error + Send + Sync>>);
 
 impl Failure {
     /// The error itself.
     #[must_use]
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.0
+        self.0.0.as_deref().expect("it is taken by its drop alone")
     }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Silently: this may happen under a lock, where nothing is logged.
+        drop(contain(|| drop(self.0.take())));
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The text, and not all that an error knows: some have a backtrace in their `Debug`.
+        f.debug_tuple("Failure").field(&self.to_string()).finish()
+    }
+}
+
+/// An error and what it came from, as `reading the offsets: no such file`. A cause that is told already is left out.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    for _ in 0..SOURCES_MAX {
+        let Some(error) = source else { break };
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Stands for a text that could not be made.
+fn panicked(message: String) -> String {
+    format!("an error whose text panicked: {message}")
 }
 
 impl PartialEq for Failure {
@@ -121,7 +171,7 @@ impl Eq for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&contain(|| chain(self.error())).unwrap_or_else(panicked))
     }
 }
 
@@ -178,5 +228,28 @@ mod tests {
         assert_eq!(Err::<(), _>("no disk").into_exit(), Some(Exit::failed("no disk")));
         assert_eq!(Err::<(), _>(Declined).into_exit(), Some(Exit::Declined));
         assert_ne!(Exit::failed("no disk"), Exit::failed("no net"));
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Caused {
+        text: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    #[test]
+    fn an_error_is_told_with_what_it_came_from() {
+        let caused = |text, source| Caused { text, source };
+        let disk = || Some(Box::new(caused("no disk", None)));
+        let exit = Exit::failed(caused("reading the offsets", disk()));
+        assert_eq!(exit.to_string(), "failed: reading the offsets: no disk");
+        assert_eq!(format!("{exit:?}"), "Failed(Failure(\"reading the offsets: no disk\"))");
+        let twice = Exit::failed(caused("reading the offsets: no disk", disk()));
+        assert_eq!(twice.to_string(), "failed: reading the offsets: no disk");
+        let mut deep = caused("deepest", None);
+        for _ in 0..40 {
+            deep = caused("deep", Some(Box::new(caused("and", Some(Box::new(deep))))));
+        }
+        assert_eq!(Exit::failed(deep).to_string().split(": ").count(), 2 + SOURCES_MAX);
     }
 }

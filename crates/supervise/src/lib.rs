@@ -6,6 +6,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// Lets the code of the page on supervision be tested, in the repository.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/supervision.md")]
+mod page {}
+
 mod backoff;
 mod builder;
 mod call_error;
@@ -22,10 +27,12 @@ mod faults;
 mod make;
 mod panics;
 mod partitions;
+mod places;
 mod policy;
 mod registry;
 mod report;
 mod simple;
+mod spec;
 mod spec_error;
 mod start_error;
 mod supervisor;

@@ -2,28 +2,71 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use landfall_lifecycle::Terminate;
+use landfall_lifecycle::{SpawnError, TaskId, TaskSet, Terminate};
 
 use crate::builder::SupervisorBuilder;
-use crate::child_cx::ChildCx;
-use crate::exit::Exit;
+use crate::child_cx::{ChildCx, Instance};
+use crate::driver::Worker;
+use crate::exit::{Exit, IntoExit};
 
 /// A started component, or why there is none.
 pub(crate) type Started = Result<Arc<dyn Terminate>, Exit>;
-type WorkerFactory = dyn Fn(ChildCx) -> BoxFuture<'static, Option<Exit>> + Send + Sync;
 type ComponentFactory = dyn Fn() -> BoxFuture<'static, Started> + Send + Sync;
 type SupervisorFactory = dyn Fn() -> Result<SupervisorBuilder, Exit> + Send + Sync;
 
 /// What makes an instance. Clones are the same factory.
 #[derive(Clone)]
 pub(crate) enum Make {
-    Worker { factory: Arc<WorkerFactory>, signals_ready: bool },
+    Worker { factory: Arc<dyn SpawnWorker>, signals_ready: bool },
     Component(Arc<ComponentFactory>),
     Supervisor(Arc<SupervisorFactory>),
     Once(Once),
+}
+
+/// The factory of a worker. It spawns what it makes: the future's own type goes into the task, with no box around it.
+pub(crate) trait SpawnWorker: Send + Sync {
+    fn spawn(
+        self: Arc<Self>,
+        set: &TaskSet,
+        place: &'static Location<'static>,
+        instance: Arc<Instance>,
+    ) -> Result<TaskId, SpawnError>;
+}
+
+impl<F, Fut> SpawnWorker for F
+where
+    F: Fn(ChildCx) -> Fut + Send + Sync + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoExit,
+{
+    fn spawn(
+        self: Arc<Self>,
+        set: &TaskSet,
+        place: &'static Location<'static>,
+        instance: Arc<Instance>,
+    ) -> Result<TaskId, SpawnError> {
+        let name = instance.id.task_name();
+        set.spawn_at(place, name, Worker::new(self, instance))
+    }
+}
+
+/// What a worker gave, once its own type is of no interest any more.
+pub(crate) struct Given(Option<Exit>);
+
+impl Given {
+    pub(crate) fn by(output: impl IntoExit) -> Self {
+        Self(output.into_exit())
+    }
+}
+
+impl IntoExit for Given {
+    fn into_exit(self) -> Option<Exit> {
+        self.0
+    }
 }
 
 /// What a component's factory gives, as an owner.

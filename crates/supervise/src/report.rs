@@ -4,10 +4,12 @@ use std::fmt;
 
 use crate::child_id::{ChildId, InstanceId};
 use crate::exit::Exit;
-use crate::policy::{ChildKind, RestartType, ShutdownPolicy, SpecInfo};
+use crate::policy::{ChildKind, RestartType, ShutdownPolicy};
+use crate::spec::Spec;
 
 /// One report, with OTP's four fields in OTP's order: supervisor, context, reason, offender.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SupervisorReport {
     /// The supervisor's name.
@@ -86,7 +88,7 @@ pub struct Offender {
 }
 
 impl Offender {
-    pub(crate) fn new(spec: &SpecInfo, instance: Option<InstanceId>, count: Option<usize>) -> Self {
+    pub(crate) fn new(spec: &Spec, instance: Option<InstanceId>, count: Option<usize>) -> Self {
         Self {
             id: spec.id.clone(),
             instance,
@@ -191,6 +193,20 @@ impl fmt::Display for EndCause {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for ReportReason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for EndCause {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,7 +216,7 @@ mod tests {
     fn a_report_reads_in_otps_order() {
         let offender = Offender {
             id: "peer".into(),
-            instance: Some(InstanceId { supervisor: 1, number: 7 }),
+            instance: Some(InstanceId { supervisor: 1, number: 7, place: 0 }),
             count: None,
             restart: RestartType::Permanent,
             significant: false,

@@ -118,7 +118,8 @@ impl Supervisor {
     pub async fn start_child(&self, spec: impl Into<ChildSpec>) -> Result<StartedChild, StartChildError> {
         let spec = spec.into();
         check_child(&spec, Some(self.core().look(|engine| engine.settings().auto_shutdown)))?;
-        let call = Call::Start { spec: Arc::new(spec.info), make: spec.make };
+        let (spec, make) = spec.into_parts();
+        let call = Call::Start { spec, make };
         Self::started(self.core().call(call).await?)
     }
 
@@ -204,7 +205,7 @@ impl Supervisor {
     #[must_use]
     pub fn child_spec(&self, child: impl Into<ChildRef>) -> Option<SpecInfo> {
         let child = child.into();
-        self.core().look(|engine| engine.find(&child)).map(|row| (*row.spec).clone())
+        self.core().look(|engine| engine.find(&child)).map(|row| row.spec.info())
     }
 
     /// Looks for faults of specs without starting anything (OTP: `check_childspecs`). Without an auto-shutdown only
@@ -228,7 +229,7 @@ impl Supervisor {
     #[must_use]
     pub fn supervisor(&self, child: impl Into<ChildRef>) -> Option<Self> {
         let instance = self.which_child(child)?.instance?;
-        self.core().below().into_iter().find(|(below, _)| *below == instance).map(|(_, supervisor)| supervisor)
+        self.core().supervisor_below(instance)
     }
 
     /// The whole tree from here on, as it stands: for people by `Display`, for programs with the feature `serde`.
@@ -273,7 +274,7 @@ impl Supervisor {
 
     /// The driver says last that it has ended, and then returns: that, too, is waited for.
     async fn settle(core: &Core) {
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = core.at_once();
         if core.ending().is_over()
             && let Err(error) = core.driver().terminate(&now).await
         {

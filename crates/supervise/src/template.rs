@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
 use landfall_lifecycle::Terminate;
 
 use crate::builder::IntoSupervisor;
@@ -27,16 +27,20 @@ type Factory<A> = dyn Fn(A) -> Make + Send + Sync;
 #[must_use = "a template does nothing until a supervisor has it"]
 pub struct Template<A> {
     info: SpecInfo,
+    place: &'static Location<'static>,
     factory: Arc<Factory<A>>,
     arguments: PhantomData<fn(A)>,
 }
 
 impl<A: Clone + Send + Sync + 'static> Template<A> {
+    #[track_caller]
     fn new(id: ChildId, kind: ChildKind, factory: impl Fn(A) -> Make + Send + Sync + 'static) -> Self {
-        Self { info: SpecInfo::new(id, kind), factory: Arc::new(factory), arguments: PhantomData }
+        let (info, place) = (SpecInfo::new(id, kind), Location::caller());
+        Self { info, place, factory: Arc::new(factory), arguments: PhantomData }
     }
 
     /// A worker made from arguments; see [`ChildSpec::worker`].
+    #[track_caller]
     pub fn worker<F, Fut>(id: impl Into<ChildId>, factory: F) -> Self
     where
         F: Fn(ChildCx, A) -> Fut + Send + Sync + 'static,
@@ -46,12 +50,13 @@ impl<A: Clone + Send + Sync + 'static> Template<A> {
         let factory = Arc::new(factory);
         Self::new(id.into(), ChildKind::Worker, move |arguments| {
             let factory = Arc::clone(&factory);
-            let factory = move |cx| factory(cx, arguments.clone()).map(IntoExit::into_exit).boxed();
+            let factory = move |cx| factory(cx, arguments.clone());
             Make::Worker { factory: Arc::new(factory), signals_ready: false }
         })
     }
 
     /// An owner of background work made from arguments; see [`ChildSpec::component`].
+    #[track_caller]
     pub fn component<F, Fut, T, E>(id: impl Into<ChildId>, factory: F) -> Self
     where
         F: Fn(A) -> Fut + Send + Sync + 'static,
@@ -67,6 +72,7 @@ impl<A: Clone + Send + Sync + 'static> Template<A> {
     }
 
     /// A supervisor made from arguments; see [`ChildSpec::supervisor`].
+    #[track_caller]
     pub fn supervisor<B: IntoSupervisor>(
         id: impl Into<ChildId>,
         factory: impl Fn(A) -> B + Send + Sync + 'static,
@@ -116,8 +122,8 @@ impl<A: Clone + Send + Sync + 'static> Template<A> {
         &self.info
     }
 
-    pub(crate) fn into_parts(self) -> (SpecInfo, Arc<Factory<A>>) {
-        (self.info, self.factory)
+    pub(crate) fn into_parts(self) -> (SpecInfo, &'static Location<'static>, Arc<Factory<A>>) {
+        (self.info, self.place, self.factory)
     }
 }
 

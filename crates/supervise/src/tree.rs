@@ -25,7 +25,6 @@ pub struct Tree {
     /// Which children an end concerns.
     pub strategy: Strategy,
     /// Why it has ended, if it has.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "text"))]
     pub ended: Option<EndCause>,
     /// Its children, oldest first.
     pub children: Vec<TreeChild>,
@@ -167,12 +166,4 @@ pub struct LimitsError {
     pub needed: Duration,
     /// How long they have.
     pub given: Duration,
-}
-
-#[cfg(feature = "serde")]
-fn text<S: serde::Serializer>(cause: &Option<EndCause>, serializer: S) -> Result<S::Ok, S::Error> {
-    match cause {
-        Some(cause) => serializer.collect_str(cause),
-        None => serializer.serialize_none(),
-    }
 }

@@ -20,6 +20,8 @@ pub enum Bound {
     ExcessMax(f64),
     /// Ours alone.
     Max(f64),
+    /// Ours alone, where more is better.
+    Min(f64),
 }
 
 /// One line of a result.
@@ -45,6 +47,7 @@ impl Cell {
             Bound::RatioMax(most) => json!({ "of": "ratio", "max": most }),
             Bound::ExcessMax(most) => json!({ "of": "excess", "max": most }),
             Bound::Max(most) => json!({ "of": "value", "max": most }),
+            Bound::Min(least) => json!({ "of": "value", "min": least }),
         });
         json!({
             "name": self.name,

@@ -70,6 +70,15 @@ pub(crate) fn cells(name: &str, unit: &'static str, series: Vec<Series>, bounds:
         .collect()
 }
 
+/// The median of ours divided by the peer's, as xtask takes it.
+#[cfg(test)]
+pub(crate) fn median_ratio(cell: &Cell) -> f64 {
+    let peer = cell.peer.as_ref().expect("it has one");
+    let mut ratios: Vec<f64> = cell.ours.samples.iter().zip(&peer.samples).map(|(ours, peer)| ours / peer).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;

@@ -7,13 +7,17 @@
 
 mod cell;
 mod contest;
+mod findings;
+mod flavour;
 mod memory;
 mod options;
 
 pub mod lifecycle;
+pub mod pool;
 pub mod supervise;
 
 pub use cell::{Bound, Cell, Series};
 pub use contest::{Contender, contest};
+pub use findings::Findings;
 pub use memory::live_bytes;
 pub use options::{Options, Plant};

@@ -43,10 +43,15 @@ impl Options {
 }
 
 /// The slowdown that the judge must notice; it is in our spawning path and in no peer's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Plant(bool);
 
 impl Plant {
+    /// The fault, planted.
+    pub(crate) fn planted() -> Self {
+        Self(true)
+    }
+
     /// Takes its time if it is planted.
     pub fn act(self) {
         if self.0 {

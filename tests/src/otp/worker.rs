@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use landfall_lifecycle::Clock;
 use landfall_supervise::{
-    AutoShutdown, ChildCx, ChildSpec, Exit, Restart, RestartType, ShutdownPolicy, SimpleBuilder, Strategy, Supervisor,
-    SupervisorBuilder, Template,
+    AutoShutdown, ChildCx, ChildSpec, Exit, IntoSupervisor, Restart, RestartType, ShutdownPolicy, SimpleBuilder,
+    Strategy, Supervisor, SupervisorBuilder, Template,
 };
 
 use super::record::Record;
@@ -26,6 +26,12 @@ impl From<Made> for SupervisorBuilder {
             Made::Plain(builder) => builder,
             Made::Simple(builder) => builder.into(),
         }
+    }
+}
+
+impl IntoSupervisor for Made {
+    fn into_supervisor(self) -> Result<SupervisorBuilder, Exit> {
+        Ok(self.into())
     }
 }
 

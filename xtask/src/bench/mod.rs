@@ -53,12 +53,15 @@ pub(crate) fn run(name: &str, json: Option<&Path>, check: bool) -> Result<bool, 
         let mut command = Command::new(&sound.path);
         command.args(["--plant", "--rounds", ROUNDS_PLANTED]).current_dir(&workspace.root);
         let planted = measure(sound.program.clone(), &mut command)?;
-        let caught = sound.catches(&planted);
-        match caught {
-            Some(cell) => println!("{}: the planted fault is caught by `{}`", sound.program, cell.name),
-            None => println!("{}: THE PLANTED FAULT MAKES NO TARGET BE MISSED", sound.program),
+        for kind in &sound.must_catch {
+            let caught = sound.catches(kind, &planted);
+            match caught {
+                Some(cell) => println!("{}: the planted fault is caught by `{}`", sound.program, cell.name),
+                None => println!("{}: THE PLANTED FAULT MAKES NO TARGET BE MISSED {kind}", sound.program),
+            }
+            passed &= caught.is_some();
         }
-        passed &= caught.is_some() && sound.missed() == 0;
+        passed &= sound.missed() == 0;
     }
     println!("{} targets missed", figures.iter().map(Figures::missed).sum::<usize>());
     Ok(passed)
@@ -70,12 +73,16 @@ struct Figures {
     path: PathBuf,
     printed: Value,
     cells: Vec<Cell>,
+    /// Beginnings of names: a cell of each must miss its target when the fault is planted.
+    must_catch: Vec<String>,
 }
 
 fn measure(program: String, command: &mut Command) -> Result<Figures, String> {
     let printed = printed(&program, command)?;
-    let cells = result::read(&printed).map_err(|problem| format!("{program}: {problem}"))?;
-    Ok(Figures { path: PathBuf::from(command.get_program()), printed, cells, program })
+    let at = |problem| format!("{program}: {problem}");
+    let cells = result::read(&printed).map_err(at)?;
+    let must_catch = result::must_catch(&printed, &cells).map_err(at)?;
+    Ok(Figures { path: PathBuf::from(command.get_program()), printed, cells, must_catch, program })
 }
 
 impl Figures {
@@ -87,10 +94,11 @@ impl Figures {
         self.cells.iter().filter(|cell| judge(cell).met == Some(false)).count()
     }
 
-    /// A cell that meets its target in these figures and misses it in those with the planted fault.
-    fn catches<'a>(&self, planted: &'a Self) -> Option<&'a Cell> {
+    /// A cell of a kind that meets its target in these figures and misses it in those with the planted fault.
+    fn catches<'a>(&self, kind: &str, planted: &'a Self) -> Option<&'a Cell> {
         let pairs = self.cells.iter().zip(&planted.cells);
         pairs
+            .filter(|(sound, _)| sound.name.starts_with(kind))
             .map(|(sound, planted)| (judge(sound).met, planted))
             .find_map(|(sound, planted)| (sound == Some(true) && judge(planted).met == Some(false)).then_some(planted))
     }
@@ -165,7 +173,8 @@ mod tests {
             },
         ] });
         let cells = result::read(&printed).expect("it is complete");
-        Figures { program: "bench-x".to_owned(), path: PathBuf::new(), printed, cells }
+        let must_catch = vec![String::new()];
+        Figures { program: "bench-x".to_owned(), path: PathBuf::new(), printed, cells, must_catch }
     }
 
     #[test]
@@ -187,10 +196,14 @@ mod tests {
     /// A target that is missed anyway catches nothing.
     #[test]
     fn a_planted_fault_is_caught_by_a_target_that_was_met() {
-        let caught = |sound: Figures, planted: &Figures| sound.catches(planted).map(|cell| cell.name.clone());
-        assert_eq!(caught(canned(12.0, 176.0), &canned(20.0, 176.0)).as_deref(), Some("spawn"));
-        assert_eq!(caught(canned(20.0, 176.0), &canned(20.0, 300.0)).as_deref(), Some("memory"));
-        assert_eq!(caught(canned(20.0, 176.0), &canned(90.0, 176.0)), None);
-        assert_eq!(caught(canned(12.0, 176.0), &canned(12.0, 176.0)), None);
+        let caught =
+            |sound: Figures, kind, planted: &Figures| sound.catches(kind, planted).map(|cell| cell.name.clone());
+        assert_eq!(caught(canned(12.0, 176.0), "", &canned(20.0, 176.0)).as_deref(), Some("spawn"));
+        assert_eq!(caught(canned(20.0, 176.0), "", &canned(20.0, 300.0)).as_deref(), Some("memory"));
+        assert_eq!(caught(canned(20.0, 176.0), "", &canned(90.0, 176.0)), None);
+        assert_eq!(caught(canned(12.0, 176.0), "", &canned(12.0, 176.0)), None);
+        // Another kind of target does not stand in.
+        assert_eq!(caught(canned(12.0, 176.0), "memory", &canned(20.0, 176.0)), None);
+        assert_eq!(caught(canned(12.0, 176.0), "memory", &canned(12.0, 300.0)).as_deref(), Some("memory"));
     }
 }

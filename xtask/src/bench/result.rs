@@ -8,7 +8,10 @@
 //! ```
 //!
 //! with one sample a round. `peer` and `bound` may be null; a bound is of the `ratio`, of the `excess` of ours over
-//! the peer's, or of our own `value`.
+//! the peer's, or of our own `value`; of the latter there may be a `min` instead.
+//!
+//! There may be `must_catch`, a list of beginnings of names: of each such kind one cell at least must miss its target
+//! when the fault is planted. Without it that is asked of one cell of all.
 
 use serde_json::Value;
 
@@ -35,6 +38,8 @@ pub(super) enum Bound {
     Ratio(f64),
     Excess(f64),
     Value(f64),
+    /// The one that more is better of.
+    AtLeast(f64),
 }
 
 /// Reads the cells of a result; one that is incomplete is refused, lest a target go unjudged.
@@ -44,6 +49,19 @@ pub(super) fn read(result: &Value) -> Result<Vec<Cell>, String> {
         return Err("the result has no cell in it".to_owned());
     }
     cells.iter().map(cell).collect()
+}
+
+/// The kinds of cells that must catch the planted fault; one that no target belongs to is refused.
+pub(super) fn must_catch(result: &Value, cells: &[Cell]) -> Result<Vec<String>, String> {
+    let Some(kinds) = result["must_catch"].as_array() else { return Ok(vec![String::new()]) };
+    let kinds: Option<Vec<String>> = kinds.iter().map(|kind| kind.as_str().map(str::to_owned)).collect();
+    let kinds = kinds.filter(|kinds| !kinds.is_empty()).ok_or("`must_catch` is no list of names")?;
+    let is_judged =
+        |kind: &String| cells.iter().any(|cell| cell.bound.is_some() && cell.name.starts_with(kind.as_str()));
+    match kinds.iter().find(|kind| !is_judged(kind)) {
+        Some(kind) => Err(format!("`must_catch` has `{kind}`, and no target is of it")),
+        None => Ok(kinds),
+    }
 }
 
 fn cell(value: &Value) -> Result<Cell, String> {
@@ -71,6 +89,9 @@ fn series(value: &Value) -> Result<Series, String> {
 }
 
 fn bound(value: &Value) -> Result<Bound, String> {
+    if let ("value", Some(min)) = (value["of"].as_str().unwrap_or_default(), value["min"].as_f64()) {
+        return Ok(Bound::AtLeast(min));
+    }
     let max = value["max"].as_f64().ok_or("its bound has no `max`")?;
     match value["of"].as_str() {
         Some("ratio") => Ok(Bound::Ratio(max)),
@@ -111,6 +132,28 @@ mod tests {
         let cells = read(&json!({ "cells": [canned()] })).expect("it is complete");
         assert_eq!(cells[0].ours, Series { of: "TaskSet".to_owned(), samples: vec![1.0, 2.0] });
         assert_eq!(cells[0].bound, Some(Bound::Ratio(1.2)));
+    }
+
+    #[test]
+    fn a_bound_may_be_from_below() {
+        let mut cell = canned();
+        cell["bound"] = json!({ "of": "value", "min": 0.99 });
+        let cells = read(&json!({ "cells": [cell] })).expect("it is complete");
+        assert_eq!(cells[0].bound, Some(Bound::AtLeast(0.99)));
+        refused("/bound", json!({ "of": "ratio", "min": 0.99 }), "`max`");
+    }
+
+    #[test]
+    fn what_must_catch_is_a_kind_of_target() {
+        let kinds = |kinds: Value| {
+            let cells = read(&json!({ "cells": [canned()] })).expect("it is complete");
+            must_catch(&json!({ "must_catch": kinds }), &cells)
+        };
+        assert_eq!(kinds(Value::Null), Ok(vec![String::new()]));
+        assert_eq!(kinds(json!(["sp"])), Ok(vec!["sp".to_owned()]));
+        for none in [json!([]), json!(["spawn", "memory"]), json!([1])] {
+            assert!(kinds(none.clone()).is_err(), "{none}");
+        }
     }
 
     #[test]

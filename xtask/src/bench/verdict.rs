@@ -28,6 +28,7 @@ pub(super) fn judge(cell: &Cell) -> Verdict {
         Bound::Ratio(max) => ratio.is_some_and(|[_, median, _]| median <= max),
         Bound::Excess(max) => excess.is_some_and(|median| median <= max),
         Bound::Value(max) => ours <= max,
+        Bound::AtLeast(min) => ours >= min,
     });
     Verdict { ours, peer, ratio, excess, met }
 }
@@ -39,9 +40,10 @@ impl Verdict {
         let figure = |value: f64| format!("{value:.2} {unit}");
         let ratio = self.ratio.map(|[low, median, high]| format!("{median:.2} [{low:.2}..{high:.2}]"));
         let target = cell.bound.map(|bound| match bound {
-            Bound::Ratio(max) => format!("ratio ≤ {max}"),
+            Bound::Ratio(max) => format!("ratio ≤ {}", rounded(max)),
             Bound::Excess(max) => format!("excess {:.2} ≤ {max} {unit}", self.excess.unwrap_or(f64::NAN)),
             Bound::Value(max) => format!("≤ {max} {unit}"),
+            Bound::AtLeast(min) => format!("≥ {min} {unit}"),
         });
         let met = match self.met {
             Some(true) => "yes",
@@ -59,6 +61,11 @@ impl Verdict {
             met.to_owned(),
         ]
     }
+}
+
+/// With three decimals at most: a bound may be the inverse of what was asked.
+fn rounded(bound: f64) -> f64 {
+    (bound * 1e3).round() / 1e3
 }
 
 /// The lower quartile, the median and the upper quartile, each one of the samples; there is at least one.
@@ -88,6 +95,8 @@ mod tests {
         assert_eq!(met(&[3.0], &[1.5], Bound::Excess(1.0)), Some(false));
         assert_eq!(met(&[200.0], &[], Bound::Value(200.0)), Some(true));
         assert_eq!(met(&[201.0], &[], Bound::Value(200.0)), Some(false));
+        assert_eq!(met(&[0.99], &[], Bound::AtLeast(0.99)), Some(true));
+        assert_eq!(met(&[0.98], &[], Bound::AtLeast(0.99)), Some(false));
     }
 
     /// A round in which the machine was busy slows down both: the medians of each alone would be of different rounds.

@@ -6,7 +6,7 @@ use crate::counts::Counts;
 use crate::skips::{self, Skip};
 use crate::tally::Tally;
 use crate::workspace::{Package, Workspace};
-use crate::{cargo, conformance, interop, leak_check, miri, models, roster, test, tidy};
+use crate::{cargo, codegen, conformance, interop, leak_check, miri, models, planted, roster, test, tidy};
 
 /// One step of the gate.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub(crate) enum Outcome {
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "fmt", about: "rustfmt has nothing to change", run: fmt },
     Step { name: "tidy", about: "the house rules", run: house_rules },
+    Step { name: "codegen", about: "the messages of landfall-stub are what their `.proto` says", run: messages },
     Step { name: "clippy", about: "all targets with all features, warnings refused", run: clippy },
     Step { name: "features", about: "each library with no feature and with each feature alone", run: features },
     Step { name: "docs", about: "rustdoc, warnings refused", run: docs },
@@ -39,9 +40,11 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "integration", about: "the tests of landfall-tests", run: integration },
     Step { name: "conformance", about: "each case of OTP's suites has its test, and it passed", run: otp_table },
     Step { name: "interop", about: "supervisors against OTP's own, scenario by scenario", run: otp },
+    Step { name: "interop-nri", about: "plugins against NRI's own adaptation, beside those on Go's stub", run: nri },
     Step { name: "loom", about: "the models of the core under every schedule", run: loom },
     Step { name: "shuttle", about: "a tree of task sets under random schedules", run: shuttle },
     Step { name: "miri", about: "the unit tests of the core under miri", run: under_miri },
+    Step { name: "planted", about: "tests that must fail with the fault planted that they are for", run: with_faults },
     Step { name: "leak-check", about: "the scenario programs, quiet and with each planted fault", run: leaks },
 ];
 
@@ -61,6 +64,11 @@ fn house_rules(workspace: &Workspace) -> Result<Outcome, String> {
         0 => Outcome::Passed,
         findings => Outcome::Failed(format!("{findings} findings, listed above")),
     })
+}
+
+fn messages(workspace: &Workspace) -> Result<Outcome, String> {
+    codegen::all(workspace, true)?;
+    Ok(Outcome::Passed)
 }
 
 fn clippy(workspace: &Workspace) -> Result<Outcome, String> {
@@ -184,15 +192,22 @@ fn otp(workspace: &Workspace) -> Result<Outcome, String> {
         return Ok(Outcome::Skipped(format!("there is no package {}", roster::TESTS)));
     }
     // The same scenarios in each run, so that a change is to blame for what fails; the verb draws its own seed.
-    Ok(Outcome::Counted(interop::all(workspace, 1)?))
+    Ok(Outcome::Counted(interop::otp::all(workspace, 1)?))
+}
+
+fn nri(workspace: &Workspace) -> Result<Outcome, String> {
+    if workspace.package(roster::TESTS).is_none() {
+        return Ok(Outcome::Skipped(format!("there is no package {}", roster::TESTS)));
+    }
+    Ok(Outcome::Counted(interop::nri::all(workspace, false)?))
 }
 
 fn loom(workspace: &Workspace) -> Result<Outcome, String> {
-    Ok(Outcome::Counted(models::all(workspace, &models::LOOM, models::Effort::default())?))
+    Ok(Outcome::Counted(models::all(workspace, models::LOOM, models::Effort::default())?))
 }
 
 fn shuttle(workspace: &Workspace) -> Result<Outcome, String> {
-    Ok(Outcome::Counted(models::all(workspace, &models::SHUTTLE, models::Effort::default())?))
+    Ok(Outcome::Counted(models::all(workspace, models::SHUTTLE, models::Effort::default())?))
 }
 
 fn under_miri(workspace: &Workspace) -> Result<Outcome, String> {
@@ -200,6 +215,10 @@ fn under_miri(workspace: &Workspace) -> Result<Outcome, String> {
         Some(reason) => Outcome::Skipped(reason),
         None => Outcome::Counted(miri::all(workspace)?),
     })
+}
+
+fn with_faults(workspace: &Workspace) -> Result<Outcome, String> {
+    Ok(Outcome::Counted(planted::all(workspace)?))
 }
 
 fn leaks(workspace: &Workspace) -> Result<Outcome, String> {

@@ -31,12 +31,20 @@ pub(crate) struct Effort<'a> {
 }
 
 /// Explores all models and closes with the counts.
-pub(crate) fn run(checker: &Checker, effort: Effort<'_>) -> Result<bool, String> {
-    Ok(all(&Workspace::load()?, checker, effort)?.close())
+pub(crate) fn run(checkers: &[Checker], effort: Effort<'_>) -> Result<bool, String> {
+    Ok(all(&Workspace::load()?, checkers, effort)?.close())
 }
 
-/// Explores all models, then each planted fault.
-pub(crate) fn all(workspace: &Workspace, checker: &Checker, effort: Effort<'_>) -> Result<Tally, String> {
+/// Explores all models of each package, then each planted fault.
+pub(crate) fn all(workspace: &Workspace, checkers: &[Checker], effort: Effort<'_>) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    for checker in checkers.iter().filter(|checker| workspace.package(checker.package).is_some()) {
+        tally.add(of(workspace, checker, effort)?);
+    }
+    Ok(tally)
+}
+
+fn of(workspace: &Workspace, checker: &Checker, effort: Effort<'_>) -> Result<Tally, String> {
     let program = build(workspace, checker)?;
     let models = list(&program, checker)?;
     let mut tally = Tally::default();

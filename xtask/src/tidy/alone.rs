@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_library_without_a_word_on_what_it_may_pull_in_is_found() {
-        let findings = check(&planted(&[("landfall-stub", "crates/stub", &[])]));
-        assert_found(&findings, "landfall-stub", "does not say");
+        let findings = check(&planted(&[("landfall-diesel-adapter", "crates/diesel-adapter", &[])]));
+        assert_found(&findings, "landfall-diesel-adapter", "does not say");
     }
 }

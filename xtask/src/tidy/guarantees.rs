@@ -2,7 +2,7 @@
 //!
 //! A row of its table is `| P | place | tests | faults |`. Places are links, which another rule follows. A test is
 //! `module::name`, with as many modules as tell it from others. A fault is `scenario/fault`, a twin of the leak check,
-//! or a test again: a control that runs what is wrong and finds it. A guarantee whose crate is not there yet has the
+//! one that `docs/pool-issues.md` plants for a test, or a test again: a control that runs what is wrong and finds it. A guarantee whose crate is not there yet has the
 //! one word `not before PACKAGE` for its place, until that crate is there.
 
 use super::finding::Finding;
@@ -11,6 +11,8 @@ use crate::roster;
 
 const PATH: &str = "docs/guarantees.md";
 const GUARANTEES: usize = 9;
+/// What `cargo xtask planted` reads.
+const PLANTED: &str = "docs/pool-issues.md";
 const LATER: &str = "not before ";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -73,7 +75,8 @@ impl<'a> Row<'a> {
         for name in self.tests.iter().filter(|name| !has_test(name)) {
             findings.push(found(format!("there is no test `{name}`")));
         }
-        for name in self.faults.iter().filter(|name| !has_test(name) && !is_twin(tree, name)) {
+        for name in self.faults.iter().filter(|name| !has_test(name) && !is_twin(tree, name) && !is_planted(tree, name))
+        {
             findings.push(found(format!("there is no twin and no control `{name}`")));
         }
         findings
@@ -95,10 +98,18 @@ fn is_named(test: &str, name: &str) -> bool {
 fn is_twin(tree: &Tree, name: &str) -> bool {
     let Some((scenario, fault)) = name.split_once('/') else { return false };
     let program = format!("tests/src/bin/scenario-{scenario}.rs");
-    let load = format!("tests/src/loads/{}.rs", scenario.replace('-', "_"));
+    // Scenarios with one beginning may have one load.
+    let beginning = scenario.split('-').next().unwrap_or(scenario);
+    let loads = [scenario.replace('-', "_"), beginning.to_owned()].map(|name| format!("tests/src/loads/{name}"));
     let has = |path: &str| tree.text(path).is_some_and(|text| text.contains(&format!("\"{fault}\"")));
     let is_observed = tree.text(&program).is_some_and(|text| text.contains("Observed::new"));
-    has(&program) || has(&load) || is_observed && has("tests/src/observed/planted.rs")
+    let has_load = loads.iter().any(|load| has(&format!("{load}.rs")) || has(&format!("{load}/mod.rs")));
+    has(&program) || has_load || is_observed && has("tests/src/observed/planted.rs")
+}
+
+/// Whether it is planted for a test, which has to fail then.
+fn is_planted(tree: &Tree, name: &str) -> bool {
+    tree.text(PLANTED).is_some_and(|text| text.contains(&format!("`{name}`")))
 }
 
 /// Every test function with the modules that its file's path gives it: `crates::pool::tests::it::claim::waits`.
@@ -137,6 +148,8 @@ mod tests {
                 "#[tokio::test]\nasync fn waits() {}\nfn helps() {}\n#[test]\nfn fails() {}",
             ),
             ("crates/lifecycle/tests/it/deep/mod.rs", "#[test]\n#[should_panic]\nfn ends() {}"),
+            (PLANTED, "| 1 | `claim::waits` | `pool/late` |"),
+            ("tests/src/loads/stub/mod.rs", "const FAULTS: &[&str] = &[\"stub/deaf\"];"),
             ("tests/src/bin/scenario-pool.rs", "const FAULTS: &[&str] = &[\"keep\"];"),
             ("tests/src/bin/scenario-stub.rs", "//! No faults."),
             ("tests/src/observed/planted.rs", "const FAULTS: &[&str] = &[\"thread\"];"),
@@ -155,6 +168,8 @@ mod tests {
         assert_eq!(found(&with(7, "| P7 | not before `landfall-pool` | | |")), []);
         let by_control = "| P3 | [`a`](../a.rs) | `it::deep::ends`, `claim::waits` | `claim::fails` |";
         assert_eq!(found(&with(3, by_control)), []);
+        let planted = "| P5 | [`a`](../a.rs) | `claim::waits` | `pool/late`, `stub/stub/deaf` |";
+        assert_eq!(found(&with(5, planted)), []);
     }
 
     #[test]

@@ -36,11 +36,15 @@ impl TaskSet {
         start_detached(self.core(), TaskKind::Task, name.into(), Location::caller(), future)
     }
 
-    /// As [`spawn`](Self::spawn), for a place further up than the caller: what started a server says more than the
-    /// line of this crate that accepts its connections.
-    #[cfg(feature = "serving")]
+    /// As [`spawn`](Self::spawn), for another place than the caller's: for code that starts tasks on behalf of others,
+    /// whose line says more in a report than its own. The place is what
+    /// [`Location::caller`](std::panic::Location::caller) gave where the work was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
     #[track_caller]
-    pub(crate) fn spawn_at<F>(
+    pub fn spawn_at<F>(
         &self,
         place: &'static Location<'static>,
         name: impl Into<TaskName>,

@@ -1,6 +1,7 @@
 //! What is visible of live entries: names, places, kinds, ids; and sets with thousands of them.
 
 use std::collections::HashSet;
+use std::panic::Location;
 
 use landfall_lifecycle::{TaskKind, TaskSet, Terminate};
 use tokio::runtime::Handle;
@@ -46,6 +47,23 @@ fn live_entries_show_their_name_kind_and_place() {
         tasks.begin_terminate(&no_grace());
         until(|| tasks.len() == 1).await;
         assert_clean(&tasks.terminate(&landfall_lifecycle::Shutdown::now()).await.unwrap());
+    });
+}
+
+#[test]
+fn a_task_may_be_spawned_for_another_place() {
+    #[track_caller]
+    fn spawn_for_caller(tasks: &TaskSet) {
+        tasks.spawn_at(Location::caller(), "task", std::future::pending::<()>()).unwrap();
+    }
+    on_both(|| async {
+        let tasks = TaskSet::new("set");
+        let line = line!() + 1;
+        spawn_for_caller(&tasks);
+        let place = tasks.live()[0].place;
+        assert_eq!((place.file, place.line), (file!(), line));
+        let report = tasks.terminate(&no_grace()).await.unwrap();
+        assert_eq!(report.tasks[0].place.line, line, "{report}");
     });
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) retry_at: At,
     /// When the last attempt began.
     pub(crate) tried_at: At,
+    /// A connect was given up because it was not answered, and none has been answered since.
+    pub(crate) was_silent: bool,
     /// How many probes are on their way.
     pub(crate) probes: u32,
     pub(crate) last_error: Option<ConnectError>,
@@ -56,6 +58,7 @@ impl Entry {
             round: 0,
             retry_at: At::default(),
             tried_at: At::default(),
+            was_silent: false,
             probes: 0,
             last_error: None,
             failed_at: At::default(),

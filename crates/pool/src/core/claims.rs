@@ -8,6 +8,8 @@ use super::queue::{Failure, Wait, Waiter, WaiterId};
 use super::slots::{Claimed, Kind, SlotState};
 use super::{At, Check, Core, Effects, Held, SlotId};
 use crate::change::{CloseReason, SlotChange};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 /// What a claim has that was given a connection.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +104,13 @@ impl<T> Core<T> {
         is_first: bool,
     ) -> (Begun<T>, Effects<T>) {
         let mut effects = Effects::none();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::WaitUnlooked) {
+            self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
+            let id = self.queue.push_back(waiter);
+            self.plan(now, &mut effects);
+            return (Begun::Waits(id), effects);
+        }
         match self.take(now, place, true, &mut effects.is_earlier) {
             Taken::Hit(grip, connection) => {
                 effects.forget(Some(waiter.waker));
@@ -120,6 +129,8 @@ impl<T> Core<T> {
             return (Begun::Full { waiting }, effects);
         }
         self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
+        #[cfg(landfall_faults)]
+        let is_first = is_first || is_armed(Fault::Barge);
         let id = if is_first { self.queue.push_front(waiter) } else { self.queue.push_back(waiter) };
         self.dispatch(now, &mut effects);
         self.plan(now, &mut effects);
@@ -222,6 +233,16 @@ impl<T> Core<T> {
         now: impl Fn() -> At,
     ) -> (Polled<T>, Effects<T>) {
         let mut effects = Effects::none();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ParkUnlooked) {
+            effects.forget(self.queue.park(id, waker));
+            return (Polled::Waits, effects);
+        }
+        #[cfg(landfall_faults)]
+        if self.queue.wait(id) == Some(Wait::Late) && is_armed(Fault::ForgetLate) {
+            effects.forget(self.queue.park(id, waker));
+            return (Polled::Waits, effects);
+        }
         if self.queue.wait(id) == Some(Wait::Late) {
             let now = now();
             effects.forget(self.queue.set(id, Wait::Queued));
@@ -251,6 +272,14 @@ impl<T> Core<T> {
         let wait = self.queue.wait(id);
         effects.forget(self.queue.remove(id));
         self.tally.cancelled += u64::from(wait.is_some());
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LoseCancelled) {
+            return effects;
+        }
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ConnectWithClaim) {
+            self.retire(|slot| slot.state.kind() == Kind::Connecting, now, &mut effects);
+        }
         if let Some(Wait::Granted { slot, .. } | Wait::Prepared { slot, .. }) = wait
             && let Some(connection) = self.take_back(slot, now)
         {
@@ -289,6 +318,8 @@ impl<T> Core<T> {
     ) -> Effects<T> {
         let mut effects = Effects::none();
         self.note_held(id, hold, now, &mut effects);
+        #[cfg(landfall_faults)]
+        let how = if is_armed(Fault::ReuseBroken) { Returned::Fit } else { how };
         match how {
             _ if self.is_surplus(id.index, now) => {
                 self.begin_close(id.index, connection, CloseReason::Resized, now, &mut effects);

@@ -8,6 +8,8 @@ use super::slots::{Kind, SlotState};
 use super::{At, Core, Effects, Slot, SlotId};
 use crate::change::{BackendChange, PoolChange, SlotChange};
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
 /// For how many slots room is made at least.
@@ -31,6 +33,7 @@ impl<T> Core<T> {
             self.begin_connect(backend, false, now, effects);
         }
         self.probe(now, effects);
+        self.renew_unanswered(now, effects);
         self.note_offline(now, effects);
     }
 
@@ -43,6 +46,11 @@ impl<T> Core<T> {
     /// on.
     pub(super) fn surplus(&self) -> isize {
         let needed = self.counts.out() + self.queue.checking() + self.queue.queued() + self.policy.spares_wanted;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ConnectEach) {
+            let open = self.counts.live() - self.counts.of(Kind::Connecting);
+            return open as isize - needed.max(self.policy.slots_min) as isize;
+        }
         self.counts.live() as isize - self.backends.probes as isize - needed.max(self.policy.slots_min) as isize
     }
 
@@ -133,6 +141,10 @@ impl<T> Core<T> {
 
     /// Gives up an attempt at a backend that does not answer, for one at another that does.
     fn cancel_a_probe(&mut self, effects: &mut Effects<T>) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::KeepProbe) {
+            return;
+        }
         if self.backends.probes == 0 {
             return;
         }
@@ -177,8 +189,9 @@ impl<T> Core<T> {
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
         if self.slots.len() == self.slots.capacity() {
-            // By an eighth: twice as many as are needed would cost each connection as much again.
-            self.slots.reserve_exact(SLOTS_ROOM_MIN.max(self.slots.len() / 8));
+            // By an eighth, and no more room than there may be slots: they are what an idle connection costs.
+            let missing = self.policy.slots_max.saturating_sub(self.slots.len());
+            self.slots.reserve_exact(SLOTS_ROOM_MIN.max(self.slots.len() / 8).min(missing.max(1)));
         }
         self.slots.push(Slot {
             generation: 0,
@@ -211,7 +224,10 @@ impl<T> Core<T> {
         let life = self.policy.lifetime_max.map(|life| {
             life - self.random.part_of(life.mul_f64(f64::from(self.policy.lifetime_jitter_percent) / 100.0))
         });
+        #[cfg(landfall_faults)]
+        let life = life.filter(|_| !is_armed(Fault::ForgetLifetime));
         let slot = &mut self.slots[id.index as usize];
+        let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
         self.interrupts.put(id.index, interrupt);
         self.backends.probes -= u32::from(is_probe);
@@ -230,6 +246,9 @@ impl<T> Core<T> {
         }
         self.timers.note_slot(now, now.plus_if(life), &self.policy, &mut effects.is_earlier);
         self.settle(id.index, connection, now, &mut effects);
+        if has_recovered || self.backends.get(backend).was_silent {
+            self.give_up_unanswered(backend, began, &mut effects);
+        }
         self.plan(now, &mut effects);
         effects.is_news = true;
         effects
@@ -238,7 +257,11 @@ impl<T> Core<T> {
     /// A connect has failed, or taken too long.
     pub(crate) fn connect_failed(&mut self, id: SlotId, failure: ConnectError, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        if self.live_slot(id).is_some_and(|slot| slot.state.kind() == Kind::Connecting) {
+        if let Some(slot) = self.live_slot(id).filter(|slot| slot.state.kind() == Kind::Connecting) {
+            let (backend, began) = (slot.backend, slot.opened);
+            if matches!(failure, ConnectError::Failed { .. }) && self.backends.get(backend).was_silent {
+                self.give_up_unanswered(backend, began, &mut effects);
+            }
             self.connect_over(id.index, now, Some(failure), &mut effects);
         }
         effects.is_news = true;
@@ -332,5 +355,21 @@ impl<T> Core<T> {
     pub(super) fn note_recovered(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         self.tell_backend(self.slot(index).backend, BackendChange::Recovered, effects);
         self.plan(now, effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Random;
+    use crate::policy::Policy;
+
+    #[test]
+    fn there_is_room_for_no_more_slots_than_may_be() {
+        let policy = Policy { slots_max: 1_100, slots_min: 1_100, ..Policy::default() };
+        let mut core: Core<()> = Core::new(policy, Random::seeded(1));
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        drop(core.set_backends(vec![address.into()], At::default()));
+        assert_eq!((core.slots.len(), core.slots.capacity()), (1_100, 1_100));
     }
 }

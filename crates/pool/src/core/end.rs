@@ -10,6 +10,8 @@ use super::{At, Core, Effects};
 use crate::backend::Backend;
 use crate::change::PoolChange;
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::interrupt::Interrupt;
 
 /// A handle that is out.
@@ -36,6 +38,8 @@ impl<T> Core<T> {
         for (id, wait) in waiting {
             match wait {
                 Wait::Failed(_) => continue,
+                #[cfg(landfall_faults)]
+                Wait::Granted { .. } | Wait::Prepared { .. } if is_armed(Fault::KeepGranted) => {}
                 Wait::Granted { slot, .. } | Wait::Prepared { slot, .. } => {
                     self.pass_on(id, slot, now, &mut effects);
                 }

@@ -7,12 +7,18 @@ use super::backends::Entry;
 use super::claims::{Back, Grip, Hold, Returned, Taken};
 use super::slots::{Claimed, Counts, Kind, Slot, SlotState};
 use super::{At, Core, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 /// Changes a slot's state and gives the one before. Together with [`Core::rework`] the only place where that happens, so
 /// that no count can drift from the states.
 #[inline]
 pub(super) fn enter<T>(counts: &mut Counts, entry: &mut Entry, slot: &mut Slot<T>, to: SlotState<T>) -> SlotState<T> {
     let (from, kind) = (slot.state.kind(), to.kind());
+    #[cfg(landfall_faults)]
+    if kind == Kind::Claimed && is_armed(Fault::CountDrift) {
+        return std::mem::replace(&mut slot.state, to);
+    }
     debug_assert!(from.may_become(kind), "{from:?} to {kind:?} is not in the table");
     counts.shift(from, kind);
     // A backend does not tell what is granted from what is claimed: it is of no matter to it.
@@ -58,6 +64,10 @@ impl<T> Core<T> {
 
     #[cold]
     fn missed(&self) -> Taken<T> {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::AcceptLate) {
+            return Taken::Miss;
+        }
         // A pool that is closed has nothing idle.
         if self.is_closed { Taken::Closed } else { Taken::Miss }
     }

@@ -14,6 +14,7 @@ mod hits;
 mod model;
 mod queue;
 mod random;
+mod silence;
 mod slots;
 mod snapshot;
 mod tally;
@@ -40,6 +41,8 @@ use crate::backend::Backend;
 use crate::change::{BackendChange, CloseReason, PoolChange, SlotChange};
 pub(crate) use crate::change::{Check, SlotId};
 use crate::events::Journal;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::policy::Policy;
 
 /// The decisions of one pool. `T` is a connection.
@@ -145,6 +148,10 @@ impl<T> Core<T> {
     fn is_surplus(&self, index: u32, now: At) -> bool {
         let slot = self.slot(index);
         let beyond = |counts: &Counts, max: usize| counts.live() > max;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::AcceptLate) {
+            return false;
+        }
         self.is_closed
             || slot.is_retired
             || slot.expires <= now
@@ -178,6 +185,10 @@ impl<T> Core<T> {
         drop(self.enter(index, SlotState::Closing));
         self.tell_closing(index, why, now, effects);
         effects.close(self.id_of(index), connection);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetBroken) {
+            return;
+        }
         self.plan(now, effects);
     }
 
@@ -194,6 +205,10 @@ impl<T> Core<T> {
                 self.requeue(until, now, &mut effects);
                 self.plan(now, &mut effects);
             }
+            #[cfg(landfall_faults)]
+            SlotState::Closing if is_armed(Fault::ForgetClosed) => {}
+            #[cfg(landfall_faults)]
+            SlotState::Closing if is_armed(Fault::ForgetBroken) => self.vacate(id.index, &mut effects),
             SlotState::Closing => {
                 self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
@@ -283,6 +298,10 @@ impl<T> Core<T> {
         self.was_resized = true;
         let slots_max = self.policy.slots_max;
         self.tell_pool(|| PoolChange::Resized { slots_max }, &mut effects);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetShrink) {
+            self.was_resized = false;
+        }
         let idle: Vec<u32> = self.backends.each().flat_map(|entry| entry.idle.iter().copied()).collect();
         for index in idle {
             if self.is_surplus(index, now) {

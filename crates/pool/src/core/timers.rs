@@ -11,6 +11,8 @@ use super::queue::{Cause, Failure, Shortage, Wait};
 use super::slots::{Kind, SlotState};
 use super::{At, Check, Core, Effects, Held};
 use crate::change::{CloseReason, SlotChange};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::policy::Policy;
 
 /// Slots are looked at in steps of this, so that many that come due one by one do not cost a look each.
@@ -105,6 +107,8 @@ impl<T> Core<T> {
 
     fn look_at_waiters(&mut self, now: At, effects: &mut Effects<T>) {
         let offline_ends = self.timers.offline_since.map(|since| (since, self.policy.offline_wait));
+        #[cfg(landfall_faults)]
+        let offline_ends = offline_ends.filter(|_| !is_armed(Fault::WaitOffline));
         let (mut failed, mut late) = (Vec::new(), Vec::new());
         let mut next = At::NEVER;
         for (id, wait, began, deadline) in self.queue.each() {
@@ -145,6 +149,8 @@ impl<T> Core<T> {
         let claimed = self.counts.of(Kind::Claimed);
         let connecting = self.counts.of(Kind::Connecting);
         let cause = match wait {
+            #[cfg(landfall_faults)]
+            _ if is_armed(Fault::BlameConnect) => Cause::Connect,
             Wait::Checking => Cause::Check,
             _ if !self.backends.is_resolved => Cause::Resolver,
             // Late: it had one and did not take it.
@@ -163,6 +169,8 @@ impl<T> Core<T> {
                 SlotState::Idle { .. } => self.look_at_idle(index, now, effects),
                 SlotState::Claimed(claimed) if !claimed.is_reported => {
                     let at = self.policy.held_report_after.map_or(At::NEVER, |after| claimed.since.plus(after));
+                    #[cfg(landfall_faults)]
+                    let at = if is_armed(Fault::ForgetHeld) { At::NEVER } else { at };
                     if at <= now {
                         claimed.is_reported = true;
                         let (place, age) = (claimed.place, now.since(claimed.since));

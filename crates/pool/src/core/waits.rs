@@ -9,6 +9,8 @@ use super::queue::{Failure, Wait, Waiter, WaiterId};
 use super::slots::{Claimed, SlotState};
 use super::tally::Timings;
 use super::{At, Core, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 impl<T> Core<T> {
     /// Puts a claim at the end of the line, if that is all there is to do: nothing is idle, nothing can be opened.
@@ -18,6 +20,8 @@ impl<T> Core<T> {
             && !self.is_closed
             && self.queue.len() < self.policy.waiters_max
             && self.has_nothing_to_open();
+        #[cfg(landfall_faults)]
+        let is_plain = is_plain && !is_armed(Fault::Barge);
         if !is_plain {
             return Err(waiter);
         }

@@ -1,7 +1,7 @@
 //! The tasks that have a slot's connection: opening, checking, closing it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -10,8 +10,11 @@ use super::{Live, Shared};
 use crate::backend::Backend;
 use crate::claim::ConnectError;
 use crate::connector::{BoxError, ConnectCx, Connected, Connector};
-use crate::core::{Check, SlotId};
+use crate::core::{At, Check, SlotId};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, dispose, log};
+use crate::sync::MutexGuard;
 
 /// For how many connects room is kept.
 const CONNECTS_ROOM_MAX: usize = 64;
@@ -86,6 +89,10 @@ impl<K: Connector> Job<K> {
 
 impl<K: Connector> Drop for Job<K> {
     fn drop(&mut self) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LoseRefused) {
+            drop(self.connection.take().map(Box::leak));
+        }
         if let Some(live) = self.connection.take() {
             live.dispose();
         }
@@ -95,23 +102,16 @@ impl<K: Connector> Drop for Job<K> {
         if let Some(target) = self.target.clone().filter(|_| std::thread::panicking()) {
             return self.fail(ConnectError::Panicked { backend: (*target).clone() });
         }
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::NestRefused) {
+            return self.free();
+        }
         if self.target.is_some() {
             // It was not given up, and had no time to fail: the runtime has gone, and would refuse any other attempt in
             // the same way, inside of this one.
             self.shared.on_runtime_gone();
         }
         self.free();
-    }
-}
-
-impl Check {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Keepalive => "keepalive",
-            Self::Validate => "validate",
-            Self::OnClaim => "on_claim",
-            Self::OnRecycle => "on_recycle",
-        }
     }
 }
 
@@ -138,6 +138,10 @@ pub(super) async fn connect<K: Connector>(mut job: Job<K>, backend: Arc<Backend>
     let shared = Arc::clone(&job.shared);
     let limit = shared.lock().policy().connect_timeout;
     let mut unwanted = Unwanted(Some(CancellationToken::new()));
+    #[cfg(landfall_faults)]
+    if is_armed(Fault::ShareToken) {
+        unwanted.0 = Some(cancelled.clone());
+    }
     let told = unwanted.0.clone().unwrap_or_default();
     let cx = ConnectCx { deadline: Instant::now() + limit, cancelled: told, spawner: shared.spawner.clone() };
     let opened = tokio::select! {
@@ -170,6 +174,8 @@ pub(super) async fn connect<K: Connector>(mut job: Job<K>, backend: Arc<Backend>
 pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
     let shared = Arc::clone(&job.shared);
     let limit = shared.lock().policy().check_timeout;
+    #[cfg(landfall_faults)]
+    let limit = if is_armed(Fault::NoCheckLimit) { std::time::Duration::MAX } else { limit };
     let outcome = match &mut job.connection {
         None => return,
         Some(live) => {
@@ -219,16 +225,38 @@ pub(super) async fn close<K: Connector>(mut job: Job<K>) {
     let Some(live) = job.connection.take() else { return };
     let limit = shared.lock().policy().close_timeout;
     let Live { connection, backend, interrupt } = *live;
+    let mut close = Close { shared: &shared, slot: job.id, backend: &backend, began: shared.now(), is_done: false };
     // Before the connection: were the destructors of both to panic at once, the process would end.
     dispose(interrupt);
-    if timeout(limit, shared.connector.close(connection)).await.is_err() {
-        log(|| {
-            tracing::warn!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address,
-                "close took too long");
-        });
-    } else {
+    if timeout(limit, shared.connector.close(connection)).await.is_ok() {
+        close.is_done = true;
         log(|| {
             tracing::debug!(pool.name = shared.name(), slot.id = job.id.index, backend.addr = %backend.address, "closed");
         });
+    }
+}
+
+/// A close under way. If it is cut, nobody knows whether the other side has ended the connection too.
+struct Close<'a, K: Connector> {
+    shared: &'a Shared<K>,
+    slot: SlotId,
+    backend: &'a Backend,
+    began: At,
+    is_done: bool,
+}
+
+impl<K: Connector> Drop for Close<'_, K> {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let elapsed = self.shared.now().since(self.began);
+        log(|| {
+            tracing::warn!(pool.name = self.shared.name(), slot.id = self.slot.index,
+                backend.addr = %self.backend.address, ?elapsed, "the end of a connection was not seen");
+        });
+        if self.shared.stop.is_cancelled() {
+            self.shared.unseen().push((self.backend.clone(), self.began));
+        }
     }
 }

@@ -6,8 +6,12 @@ use std::sync::atomic::Ordering;
 use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
+#[cfg(landfall_faults)]
+use super::faulty::EmptySet;
 use crate::connector::Connector;
 use crate::core::At;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::log;
 use crate::resolver::Resolver;
 
@@ -26,6 +30,8 @@ impl<K: Connector> Shared<K> {
         if self.stop.is_cancelled() {
             return;
         }
+        #[cfg(landfall_faults)]
+        assert!(!is_armed(Fault::PanicAtExit), "the runtime has gone");
         self.runtime_gone.store(true, Ordering::Release);
         log(|| tracing::warn!(pool.name = self.name(), "the runtime of the pool has gone"));
         self.close();
@@ -42,6 +48,11 @@ impl<K: Connector> Shared<K> {
 
 /// Keeps all timers of the pool. The runtime's end is noticed even if it comes before the first poll.
 pub(crate) fn maintain<K: Connector>(shared: Arc<Shared<K>>) -> impl Future<Output = ()> + Send {
+    #[cfg(landfall_faults)]
+    let shared = if is_armed(Fault::PresentLate) { Err(shared) } else { Ok(Presence(shared)) };
+    #[cfg(landfall_faults)]
+    return async { keep_timers(shared.unwrap_or_else(Presence)).await };
+    #[cfg(not(landfall_faults))]
     keep_timers(Presence(shared))
 }
 
@@ -65,6 +76,12 @@ async fn keep_timers<K: Connector>(presence: Presence<K>) {
 
 /// Takes over what the resolver finds, for as long as it finds something.
 pub(crate) async fn resolve<K: Connector>(shared: Arc<Shared<K>>, mut resolver: impl Resolver) {
+    #[cfg(landfall_faults)]
+    let _last = is_armed(Fault::DropSet).then(|| EmptySet(Arc::clone(&shared)));
+    #[cfg(landfall_faults)]
+    if is_armed(Fault::JoinResolver) {
+        drop(resolver.next().await);
+    }
     loop {
         let found = tokio::select! {
             // Stop first: a resolver that is always ready must not hold up the end.

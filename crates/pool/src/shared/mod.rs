@@ -1,15 +1,21 @@
 //! What all handles of a pool share: the core under its lock, and the hands that do what it says.
 
 mod clock;
+mod errors;
+#[cfg(landfall_faults)]
+mod faulty;
 mod jobs;
+mod lease;
 mod maintenance;
+#[cfg(all(test, landfall_loom))]
+mod models;
 mod owner;
 mod perform;
 
 use std::collections::HashMap;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -19,54 +25,24 @@ use tokio::sync::Notify as NotifyOne;
 use tokio_util::sync::CancellationToken;
 
 use self::clock::Clock;
+#[cfg(landfall_faults)]
+pub(crate) use self::faulty::forgotten;
+pub(crate) use self::lease::{Lease, Live, Ready};
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
 use crate::backend::Backend;
-use crate::claim::{ClaimError, WarmUpError};
+use crate::claim::WarmUpError;
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{
-    At, Back, Begun, Core, Failure, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
-};
+use crate::core::{At, Back, Begun, Core, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
 use crate::events::Journal;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
-use crate::interrupt::Interrupt;
-use crate::panics::{contain, dispose, log, wake};
+use crate::panics::{contain, log, wake};
 use crate::policy::{Policy, PolicyError};
-use crate::sync::Mutex;
-
-/// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
-pub(crate) struct Live<C> {
-    pub(crate) connection: C,
-    pub(crate) backend: Arc<Backend>,
-    /// The core refers to it weakly.
-    pub(crate) interrupt: Option<Arc<dyn Interrupt>>,
-}
-
-impl<C> Live<C> {
-    /// Drops what is the user's, each by itself: two destructors that panic at once would end the process.
-    pub(super) fn dispose(self) {
-        let Self { connection, interrupt, .. } = self;
-        dispose(connection);
-        dispose(interrupt);
-    }
-}
+use crate::sync::{Mutex, MutexGuard};
 
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
-
-/// A claimed connection on its way into a handle.
-pub(crate) struct Lease<K: Connector> {
-    pub(crate) id: SlotId,
-    pub(crate) connection: Box<Live<K::Connection>>,
-    pub(crate) hold: Hold,
-    pub(crate) place: &'static Location<'static>,
-}
-
-/// What became of a connection that a claim was given.
-pub(crate) enum Ready<K: Connector> {
-    Handle(Handle<K>),
-    Broken,
-    Prepare(Lease<K>),
-}
 
 /// Somebody waits until the pool is warm.
 struct Warming<'a, K: Connector>(&'a Shared<K>);
@@ -101,6 +77,12 @@ pub(crate) struct Shared<K: Connector> {
     journal: Arc<Journal>,
     runtime_gone: AtomicBool,
     ending: Ending,
+    /// What would be tasks: the model is the runtime.
+    #[cfg(landfall_loom)]
+    jobs: Mutex<Vec<futures_util::future::BoxFuture<'static, ()>>>,
+    /// Connections whose close was cut after the pool had begun to end, each with when it had begun. At most as many as
+    /// there are slots, for none is opened any more.
+    unseen: Mutex<Vec<(Backend, At)>>,
 }
 
 impl<K: Connector> Shared<K> {
@@ -121,6 +103,9 @@ impl<K: Connector> Shared<K> {
             earlier: NotifyOne::new(),
             runtime_gone: AtomicBool::new(false),
             ending: Ending::new(),
+            #[cfg(landfall_loom)]
+            jobs: Mutex::default(),
+            unseen: Mutex::default(),
         }
     }
 
@@ -261,6 +246,10 @@ impl<K: Connector> Shared<K> {
         let now = self.now();
         let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
         self.perform(effects);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetPrepared) {
+            return id;
+        }
         // The pool has it again: the end may have been waiting for that.
         self.finish_if_over();
         id
@@ -291,6 +280,10 @@ impl<K: Connector> Shared<K> {
     }
 
     pub(crate) fn cancel(self: &Arc<Self>, id: WaiterId) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetCancelled) {
+            return;
+        }
         let now = self.now();
         let effects = self.lock().cancel(id, now);
         self.perform(effects);
@@ -300,6 +293,8 @@ impl<K: Connector> Shared<K> {
     pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
         let Lease { id, connection, hold, .. } = lease;
         let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
+        #[cfg(landfall_faults)]
+        let was_closed = self.lock().is_closed();
         let back = {
             let mut core = self.lock();
             let back = core.give_back(id, connection, how, hold, now);
@@ -311,6 +306,11 @@ impl<K: Connector> Shared<K> {
             Back::Passed { wake: waker, is_earlier } => {
                 waker.into_iter().for_each(wake);
                 self.tell_if_earlier(is_earlier);
+            }
+            #[cfg(landfall_faults)]
+            Back::Other(mut effects) if is_armed(Fault::EndUnlooked) => {
+                effects.is_return_at_end = was_closed;
+                self.perform(effects);
             }
             Back::Other(effects) => self.perform(effects),
         }
@@ -363,33 +363,6 @@ impl<K: Connector> Shared<K> {
                 return Err(WarmUpError::NoneOnline { pool: self.name().to_owned(), backends, last });
             }
             news.await;
-        }
-    }
-
-    pub(crate) fn closed_error(&self) -> ClaimError {
-        let pool = self.name().to_owned();
-        if self.runtime_gone.load(Ordering::Acquire) {
-            ClaimError::RuntimeGone { pool }
-        } else {
-            ClaimError::Terminating { pool }
-        }
-    }
-
-    pub(crate) fn full_error(&self, waiting: usize) -> ClaimError {
-        ClaimError::TooManyWaiting { pool: self.name().to_owned(), waiting }
-    }
-
-    pub(crate) fn failed_error(&self, failure: Failure, after: Duration) -> ClaimError {
-        let pool = self.name().to_owned();
-        match failure {
-            Failure::Closed => self.closed_error(),
-            Failure::TimedOut(shortage) => {
-                ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting as usize }
-            }
-            Failure::Offline => match self.lock().offline() {
-                (0, _) => ClaimError::NoBackends { pool },
-                (backends, last) => ClaimError::NoneOnline { pool, backends, last },
-            },
         }
     }
 }

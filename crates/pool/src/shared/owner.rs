@@ -1,13 +1,17 @@
 //! The handles of a pool as an owner: its end is that all have come back.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::{Ending, Owner, Remnant, Report, SelfJoin, Shutdown, Terminate};
 
 use super::Shared;
+use crate::backend::Backend;
 use crate::connector::Connector;
+use crate::core::At;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, log};
 
 /// The first to end of what a pool is made of; the tasks that close connections end after it.
@@ -38,6 +42,21 @@ impl<K: Connector> Shared<K> {
     }
 }
 
+impl<K: Connector> Shared<K> {
+    pub(super) fn unseen(&self) -> MutexGuard<'_, Vec<(Backend, At)>> {
+        self.unseen.lock()
+    }
+
+    /// Adds to a pool's report the sessions whose end on the other side was not seen.
+    pub(crate) fn with_unseen(&self, mut report: Report) -> Report {
+        let now = self.now();
+        let session =
+            |(backend, began): &(Backend, At)| Remnant::new("session", backend.to_string(), None, now.since(*began));
+        report.remnants.extend(self.unseen().iter().map(session));
+        report
+    }
+}
+
 impl<K: Connector> Owner for Shared<K> {
     fn name(&self) -> Cow<'_, str> {
         NAME.into()
@@ -49,12 +68,20 @@ impl<K: Connector> Owner for Shared<K> {
 
     fn on_begin(self: &Arc<Self>, _: &Shutdown) {
         self.close();
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::EndEarly) {
+            return Ending::finish(self);
+        }
         self.finish_if_over();
     }
 
     fn on_tighten(self: &Arc<Self>, _: &Shutdown) {}
 
     fn on_grace_over(self: &Arc<Self>) {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetInterrupt) {
+            return;
+        }
         let interrupts = self.lock().take_interrupts();
         for interrupt in interrupts {
             let interrupts = || {

@@ -9,7 +9,11 @@ use super::{Live, Shared};
 use crate::backend::Backend;
 use crate::connector::Connector;
 use crate::core::{Check, Effects, Held, Rest, SlotId};
-use crate::panics::{contain, dispose, log, wake};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
+#[cfg(not(landfall_loom))]
+use crate::panics::contain;
+use crate::panics::{dispose, log, wake};
 
 impl<K: Connector> Shared<K> {
     /// Does what a change asks for: nearly always nothing.
@@ -21,6 +25,8 @@ impl<K: Connector> Shared<K> {
     }
 
     fn perform_some(self: &Arc<Self>, effects: Effects<Box<Live<K::Connection>>>) {
+        #[cfg(landfall_faults)]
+        let _locked = is_armed(Fault::WakeUnderLock).then(|| self.lock());
         let Effects { is_earlier, is_news, is_return_at_end, .. } = effects;
         // Those who wait come first; the rest may take a while.
         let (first, rest) = effects.into_parts();
@@ -74,6 +80,11 @@ impl<K: Connector> Shared<K> {
     }
 
     fn start_close(self: &Arc<Self>, slot: SlotId, connection: Box<Live<K::Connection>>) {
+        #[cfg(landfall_faults)]
+        let connection = match self.faulty_close(slot, connection) {
+            Some(connection) => connection,
+            None => return,
+        };
         let name = format!("close {}", connection.backend);
         self.start(name, close(Job::with(self, slot, connection)));
     }
@@ -85,9 +96,15 @@ impl<K: Connector> Shared<K> {
 
     /// Starts a task that has to see its connection to the end, also while the pool terminates. Where none can be
     /// started any more, the connection is dropped here.
+    #[cfg(not(landfall_loom))]
     fn start(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
         // What a refused job drops is a user's.
         let _refused = contain(|| drop(self.spawner.spawn(name, future)));
+    }
+
+    #[cfg(landfall_loom)]
+    fn start(self: &Arc<Self>, _: String, future: impl Future<Output = ()> + Send + 'static) {
+        self.jobs.lock().push(Box::pin(future));
     }
 
     fn start_connect(self: &Arc<Self>, slot: SlotId, backend: Arc<Backend>) {
@@ -95,8 +112,19 @@ impl<K: Connector> Shared<K> {
         self.connects().insert(slot.index, cancelled.clone());
         let name = format!("connect {backend}");
         let job = Job::to_connect(self, slot, Arc::clone(&backend));
+        self.start_until_end(name, connect(job, backend, cancelled));
+    }
+
+    /// Starts a task that the termination need not wait for.
+    #[cfg(not(landfall_loom))]
+    fn start_until_end(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
         let _entered = self.spawner.runtime.enter();
-        let _refused = contain(|| drop(self.spawner.tasks.spawn(name, connect(job, backend, cancelled))));
+        let _refused = contain(|| drop(self.spawner.tasks.spawn(name, future)));
+    }
+
+    #[cfg(landfall_loom)]
+    fn start_until_end(self: &Arc<Self>, _: String, future: impl Future<Output = ()> + Send + 'static) {
+        self.jobs.lock().push(Box::pin(future));
     }
 
     fn cancel_connect(&self, slot: SlotId) {

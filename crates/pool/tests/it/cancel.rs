@@ -12,6 +12,7 @@ use crate::harness::{claim_all, end, long, multi_thread, on_both, plain, pool, u
 
 /// All capacity is there, and never was more.
 async fn whole(pool: &Pool<Fake>, net: &Net, slots: usize) {
+    assert_eq!(pool.stats().waiting, 0, "somebody who gave up is in line");
     drop(claim_all(pool, slots).await);
     until(|| pool.slots().idle == slots).await;
     let counts = pool.slots();
@@ -43,7 +44,8 @@ fn a_claim_that_waits_for_another() {
         let pool = pool(&net, plain(1));
         cancel_at_every_poll(async || {
             let held = pool.claim().await.unwrap();
-            let (waits, ()) = tokio::join!(pool.claim_within(crate::harness::SECOND), async {
+            // Always in this order, so that there is a poll after which the claim has been granted and does not know.
+            let (waits, ()) = futures_util::join!(pool.claim_within(crate::harness::SECOND), async {
                 tokio::task::yield_now().await;
                 drop(held);
             });

@@ -9,8 +9,8 @@ use landfall_pool::{ClaimError, Pool, TryClaimError, WarmUpError};
 
 use crate::fake::{Fake, Mode, Net};
 use crate::harness::{
-    MS, SECOND, assert_clean, claim_all, end, long, multi_thread, on_both, paused, plain, pool, pool_of, two_seconds,
-    until,
+    MS, SECOND, assert_clean, claim_all, end, long, multi_thread, named, on_both, paused, plain, pool, pool_of,
+    two_seconds, until,
 };
 
 #[test]
@@ -131,6 +131,31 @@ fn dead_hanging_and_backing_off_backends_delay_nothing() {
         assert_eq!((report.stragglers().count(), net.alive()), (0, 0), "{report}");
         // The connector's panics are not forgotten.
         assert!(report.panics().count() > 0, "{report}");
+    });
+}
+
+/// The other side did not say that it was over: what is left there is named.
+#[test]
+fn a_close_that_is_cut_is_named_in_the_report() {
+    crate::log::capture();
+    paused(|| async {
+        let net = Net::default();
+        let pool = named("cut-close", &net, plain(3));
+        let held = claim_all(&pool, 3).await;
+        // Closed before, in vain: that was said then.
+        net.set_hook("close", Mode::Hangs);
+        pool.evict();
+        drop(held);
+        tokio::time::sleep(60 * SECOND).await;
+        assert_eq!((net.alive(), pool.slots().closing), (0, 0));
+        drop(claim_all(&pool, 2).await);
+        let report = pool.terminate(&two_seconds()).await.unwrap();
+        let kinds: Vec<_> = report.remnants_all().map(|found| (&*found.item.kind, &*found.item.name)).collect();
+        assert_eq!(kinds, [("session", "127.0.0.1:10000"); 2], "{report}");
+        assert!(!report.is_clean() && net.alive() == 0);
+        assert_eq!(pool.report().unwrap().remnants_all().count(), 2);
+        assert_eq!(pool.terminate_blocking(&long()).unwrap().remnants_all().count(), 2);
+        assert_eq!(crate::log::lines_with("cut-close", "end of a connection was not seen").len(), 3 + 2);
     });
 }
 

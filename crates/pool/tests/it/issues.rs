@@ -88,16 +88,21 @@ fn when_all_connections_break_at_once_all_who_wait_are_served() {
 fn one_broken_connection_is_replaced_by_one() {
     paused(|| async {
         let net = Net::default();
-        let pool = pool(&net, plain(2));
+        let pool = pool(&net, plain(3));
         let mut held = claim_all(&pool, 2).await;
+        assert_eq!((net.made(), net.calls("connect")), (2, 2), "a slot was free, and nobody wanted one more");
+        held.pop().unwrap().discard();
+        until(|| net.alive() == 1).await;
+        assert_eq!((net.made(), net.calls("connect")), (2, 2), "nobody waits");
+        pool.resize(2).unwrap();
+        held.extend(claim_all(&pool, 1).await);
         let mut waits: Vec<_> = (0..3).map(|_| Box::pin(pool.claim())).collect();
         for claim in &mut waits {
             assert!(futures_util::poll!(claim).is_pending());
         }
         held.pop().unwrap().discard();
         drop(waits.remove(0).await.unwrap());
-        assert_eq!(net.made(), 3);
-        assert_eq!(net.calls("connect"), 3);
+        assert_eq!((net.made(), net.calls("connect")), (4, 4));
         drop((held, waits));
         until(|| pool.slots().idle == 2).await;
         end(&pool, &net).await;
@@ -112,6 +117,10 @@ fn a_connect_outlives_the_claim_that_asked_for_it() {
         net.set(0, Mode::Hangs);
         let pool = pool(&net, plain(4));
         assert!(pool.claim_within(10 * MS).await.is_err());
+        let mut dropped = Box::pin(pool.claim());
+        assert!(futures_util::poll!(&mut dropped).is_pending());
+        drop(dropped);
+        tokio::task::yield_now().await;
         let mut next = Box::pin(pool.claim());
         assert!(futures_util::poll!(&mut next).is_pending());
         net.set(0, Mode::Works);

@@ -111,7 +111,7 @@ fn what_is_logged_has_the_words_of_the_house() {
         ("WARN", "connect failed"),
         ("WARN", "connection held for long"),
         ("INFO", "long-held connection came back"),
-        ("WARN", "close took too long"),
+        ("WARN", "the end of a connection was not seen"),
     ] {
         let is_there = |line: &String| line.starts_with(level) && line.contains(&format!("message={message}"));
         assert!(lines.iter().any(is_there), "no {message:?} at {level} in {lines:#?}");

@@ -2,32 +2,50 @@
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use landfall_lifecycle::{Ending, Reason, Shutdown, SleepUntil, Terminate};
 
-use super::{Body, Core, Left, Note};
+use super::perform::Started;
+use super::take_in::Turn;
+use super::{Core, Left, Note, State};
 use crate::child_id::InstanceId;
-use crate::engine::Event;
+use crate::engine::Action;
 use crate::events::TreeEventKind;
 #[cfg(landfall_faults)]
 use crate::faults::{self, Fault};
-use crate::panics::{contain, into_message};
+use crate::make::Make;
+use crate::panics::{contain, drop_each, into_message};
 use crate::report::EndCause;
 
 /// Ends of what is no task of the supervisor's own.
 pub(super) type Joins = FuturesUnordered<BoxFuture<'static, (InstanceId, Left)>>;
+
+/// How many notes are taken in before others have their turn on this worker.
+const NOTES_MAX: usize = 128;
+
+/// What the driver keeps from one note to the next.
+#[derive(Default)]
+pub(super) struct Drive {
+    pub(super) joins: Joins,
+    alarm: Option<Alarm>,
+    /// What is to be done; kept for its room.
+    pub(super) actions: Vec<Action<Make>>,
+    pub(super) started: Started,
+}
 
 /// Rings when the engine is to be told of the time.
 struct Alarm {
     at: Instant,
     is_ending: bool,
     sleep: SleepUntil,
+    /// The sleep knows whom to wake.
+    is_set: bool,
 }
 
 /// Drives a supervisor to its end. A panic of the driver ends the children all the same.
@@ -53,38 +71,65 @@ impl Drop for Fallen {
 }
 
 pub(super) async fn drive(core: Arc<Core>) {
-    let mut joins = Joins::new();
-    let mut alarm = None;
-    loop {
-        if let Some(cause) = core.turn(&mut joins) {
-            return core.conclude(cause).await;
-        }
-        core.next_event(&mut joins, &mut alarm).await;
-    }
+    let mut drive = Drive::default();
+    let cause = poll_fn(|cx| core.poll(&mut drive, cx)).await;
+    core.conclude(cause).await;
 }
 
 impl Core {
     /// Does all that is to be done now; why the supervisor has ended, when it has.
-    fn turn(self: &Arc<Self>, joins: &mut Joins) -> Option<EndCause> {
-        loop {
-            let note = {
-                let mut state = self.lock();
-                match state.inbox.pop_front() {
-                    Some(note) => {
-                        state.untaken -= usize::from(matches!(note, Note::Event(Event::Call(..))));
-                        note
+    fn poll(self: &Arc<Self>, drive: &mut Drive, cx: &mut Context<'_>) -> Poll<EndCause> {
+        let mut is_alarm_set = false;
+        for _ in 0..NOTES_MAX {
+            match self.turn(drive) {
+                Turn::Ended(cause) => return Poll::Ready(cause),
+                Turn::Done => is_alarm_set = true,
+                Turn::Idle => {
+                    // Whom no note woke was woken by the alarm, perhaps, or is not polled as it was before.
+                    if let Some(alarm) = drive.alarm.as_mut().filter(|_| !is_alarm_set) {
+                        alarm.is_set = false;
+                        is_alarm_set = true;
                     }
-                    None => {
-                        let now = self.now();
-                        state.engine.next_due().filter(|due| *due <= now)?;
-                        Note::Event(Event::Tick)
+                    if self.poll_sleep(drive, cx).is_pending() {
+                        return Poll::Pending;
                     }
                 }
-            };
-            if let Some(cause) = self.take_in(note, joins) {
-                return Some(cause);
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Waits until there is something to look at.
+    fn poll_sleep(&self, drive: &mut Drive, cx: &mut Context<'_>) -> Poll<()> {
+        if !drive.joins.is_empty()
+            && let Poll::Ready(Some((instance, left))) = drive.joins.poll_next_unpin(cx)
+        {
+            self.lock().inbox.push_back(Note::Joined(instance, left));
+            return Poll::Ready(());
+        }
+        let mut state = self.lock();
+        self.set(&mut drive.alarm, &state);
+        if let Some(alarm) = drive.alarm.as_mut().filter(|alarm| !alarm.is_set) {
+            drop(state);
+            if Pin::new(&mut alarm.sleep).poll(cx).is_ready() {
+                let at = alarm.at;
+                drive.alarm = None;
+                if self.timer.clock_now() >= at {
+                    return Poll::Ready(());
+                }
+                // No thread could be made to keep the time, so this task looks at the clock; others run meanwhile.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            alarm.is_set = true;
+            state = self.lock();
+        }
+        if std::mem::take(&mut state.is_nudged) || !state.inbox.is_empty() {
+            return Poll::Ready(());
+        }
+        state.sleeper = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Sets the alarm for when the engine wants to be told of the time: on the clock of the termination, if there is
@@ -92,56 +137,25 @@ impl Core {
     ///
     /// One that rings too early is left: the next child's limit is nearly always later than the one before, and the
     /// clock is not to be set for each.
-    fn set(&self, alarm: &mut Option<Alarm>) {
-        let state = self.lock();
+    fn set(&self, alarm: &mut Option<Alarm>, state: &State) {
         let Some(due) = state.engine.next_due() else {
             *alarm = None;
             return;
         };
         let (at, is_ending) = (self.epoch + due, state.how.is_some());
-        if alarm.as_ref().is_some_and(|alarm| alarm.is_ending == is_ending && alarm.at <= at) {
+        let is_kept =
+            |alarm: &Alarm| alarm.is_ending == is_ending && alarm.at <= at && self.timer.clock_now() < alarm.at;
+        if alarm.as_ref().is_some_and(is_kept) {
             return;
         }
         let sleep = state.how.as_ref().unwrap_or(&self.timer).sleep_until(at);
-        drop(state);
-        *alarm = Some(Alarm { at, is_ending, sleep });
-    }
-
-    /// Waits until there is something to look at.
-    async fn next_event(&self, joins: &mut Joins, alarm: &mut Option<Alarm>) {
-        let mut woken = pin!(self.wake.notified());
-        self.set(alarm);
-        let mut has_rung = false;
-        let joined = poll_fn(|cx| {
-            // Ends first: they are what others wait for.
-            if let Poll::Ready(Some(joined)) = joins.poll_next_unpin(cx) {
-                return Poll::Ready(Some(joined));
-            }
-            if woken.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(None);
-            }
-            if alarm.as_mut().is_some_and(|alarm| Pin::new(&mut alarm.sleep).poll(cx).is_ready()) {
-                has_rung = true;
-                return Poll::Ready(None);
-            }
-            Poll::Pending
-        });
-        if let Some((instance, left)) = joined.await {
-            self.post(Note::Joined(instance, left));
-        }
-        if has_rung
-            && let Some(rung) = alarm.take()
-            && self.timer.clock_now() < rung.at
-        {
-            // No thread could be made to keep the time, so this task looks at the clock; others are to run meanwhile.
-            tokio::task::yield_now().await;
-        }
+        *alarm = Some(Alarm { at, is_ending, sleep, is_set: false });
     }
 
     /// All has ended: says so to whoever waits.
     async fn conclude(self: &Arc<Self>, cause: EndCause) {
         // The tasks have told that they are through; now they are gone.
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = self.at_once();
         #[cfg(landfall_faults)]
         let joins = !faults::is_armed(Fault::SkipJoin);
         #[cfg(not(landfall_faults))]
@@ -155,7 +169,9 @@ impl Core {
             let calls = std::mem::take(&mut state.calls);
             (calls, std::mem::take(&mut state.inbox), std::mem::take(&mut state.watchers))
         };
-        drop(left);
+        let (calls, inbox, watchers) = left;
+        drop((calls, watchers));
+        drop_each(&self.name, inbox);
         tracing::debug!(supervisor = self.name, %cause, "supervisor ended");
         self.hub.tell(&self.path, TreeEventKind::Ended(cause.clone()));
         self.started.send_if_modified(|started| started.is_none() && started.replace(Err(cause.clone())).is_none());
@@ -174,8 +190,10 @@ impl Core {
     /// Ends everything without the engine.
     async fn collapse(self: &Arc<Self>, message: String) {
         let spent = self.lock().engine.fall();
-        drop(contain(|| drop(spent)));
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let (spent, actions) = spent;
+        drop(actions);
+        self.dispose(spent);
+        let now = self.at_once();
         self.abort_all();
         if let Err(error) = self.workers.terminate(&now).await {
             tracing::error!(supervisor = self.name, %error, "the driver is no task of its workers' set");
@@ -189,7 +207,9 @@ impl Core {
                 _ => None,
             });
             let notes: Vec<_> = notes.collect();
-            let live = std::mem::take(&mut state.live).into_values().filter_map(|live| live.body.owner());
+            let live: Vec<_> = state.live.drain().collect();
+            drop(state);
+            let live = live.into_iter().filter_map(|live| live.body.owner());
             live.chain(notes).collect::<Vec<_>>()
         };
         for owner in &owners {
@@ -203,9 +223,9 @@ impl Core {
 
     /// Aborts everything, now, without waiting.
     pub(super) fn abort_all(&self) {
-        let now = Shutdown::now().because(Reason::ParentTerminating);
+        let now = self.at_once();
         self.workers.begin_terminate(&now);
-        let owners: Vec<_> = self.lock().live.values().filter_map(|live| live.body.owner()).collect();
+        let owners = self.lock().owners();
         for owner in owners {
             if let Err(error) = contain(|| owner.begin_terminate(&now)) {
                 tracing::error!(supervisor = self.name, error, "begin_terminate panicked");
@@ -221,18 +241,5 @@ impl Core {
         let cause = EndCause::Panicked { message: "its runtime has gone".to_owned() };
         self.started.send_if_modified(|started| started.is_none() && started.replace(Err(cause)).is_none());
         Ending::begin(self, &Shutdown::now().because(Reason::Failed("its runtime has gone".into())));
-    }
-}
-
-impl Body {
-    /// What is to be terminated, if it is no task of the supervisor's own.
-    pub(super) fn owner(&self) -> Option<Arc<dyn Terminate>> {
-        match self {
-            Self::Worker(_, shared) => shared.tasks.get().map(|tasks| Arc::new(tasks.clone()) as Arc<dyn Terminate>),
-            Self::Start(_) => None,
-            Self::Component(component) => Some(Arc::clone(component)),
-            Self::Supervisor(supervisor) => Some(Arc::new(supervisor.clone())),
-            Self::Remains(tasks) => Some(Arc::new(tasks.clone())),
-        }
     }
 }

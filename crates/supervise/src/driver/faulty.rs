@@ -1,14 +1,12 @@
 //! What the driver does wrong where a fault is planted.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use landfall_lifecycle::TaskSet;
-use tokio_util::sync::CancellationToken;
 
-use super::instance::{Gone, run_worker};
-use super::{Body, Core, Note};
-use crate::child_cx::{ChildCx, Instance};
+use super::live::Body;
+use super::{Core, Note};
+use crate::child_cx::Instance;
 use crate::child_id::InstanceId;
 use crate::engine::{Action, Event};
 use crate::exit::Exit;
@@ -33,13 +31,14 @@ impl Core {
         if !faults::is_armed(if is_end { Fault::SkipJoin } else { Fault::LeaveOld }) {
             return false;
         }
-        let Some(Body::Worker(_, shared)) = state.live.get(&instance).map(|live| &live.body) else { return false };
-        let stop = is_end.then(|| shared.stop.clone());
-        state.live.remove(&instance);
+        let Some(Body::Worker(_, shared)) = state.live(instance).map(|live| &live.body) else { return false };
+        let stop = is_end.then(|| Arc::clone(shared));
+        let gone = state.leave(instance);
         drop(state);
         if let Some(stop) = stop {
-            stop.cancel();
+            stop.ask();
         }
+        drop(gone);
         self.post(Note::Event(Event::Exited(instance, Exit::Shutdown)));
         true
     }
@@ -51,23 +50,18 @@ impl Core {
         }
         for (due, spec, make) in self.look(|engine| engine.waiting()) {
             let Make::Worker { factory, .. } = make else { continue };
-            let instance = InstanceId { supervisor: 0, number: 0 };
-            let shared = Arc::new(Instance {
-                core: Arc::clone(self),
-                id: spec.id.clone(),
-                instance,
-                stop: CancellationToken::new(),
-                tasks: OnceLock::new(),
-                is_over: AtomicBool::new(false),
-            });
-            let (sleep, gone) = (self.timer.sleep_until(self.epoch + due), Gone::new(self, instance, None));
-            let set = TaskSet::new("late");
+            let instance = InstanceId { supervisor: 0, number: 0, place: 0 };
+            let shared = Instance::new(Arc::clone(self), spec.id.clone(), instance);
+            let place = spec.place;
+            let (sleep, set) = (self.timer.sleep_until(self.epoch + due), TaskSet::new("late"));
             let late = async move {
                 sleep.await;
-                run_worker(gone, ChildCx(shared), move |cx| factory(cx)).await;
+                let inner = TaskSet::new("later");
+                drop(factory.spawn(&inner, place, shared));
+                std::mem::forget(inner);
             };
             // One that cannot be spawned is not found, and that is what the check is to say.
-            drop(set.spawn(spec.id.as_str().to_owned(), late));
+            drop(set.spawn(spec.id.task_name(), late));
             std::mem::forget(set);
         }
     }

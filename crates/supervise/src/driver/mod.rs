@@ -2,38 +2,45 @@
 //!
 //! One task a supervisor, on a task set of its own, takes in what happened and does what the engine wants done. What
 //! happens is left in an inbox, so nobody but that task runs the engine; what can be asked is answered from the engine
-//! under its lock, at once. No user's code runs under that lock, but for the destructor of a child's error.
+//! under its lock, at once. No user's code runs under that lock.
 
 mod drive;
 #[cfg(landfall_faults)]
 mod faulty;
 mod instance;
+mod live;
 mod owner;
 mod perform;
+mod take_in;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use landfall_lifecycle::{Clock, Ending, Report, Shutdown, SpawnError, TaskId, TaskSet, Terminate};
-use tokio::sync::{Notify, oneshot, watch};
+use landfall_lifecycle::{Clock, Ending, Reason, Report, Shutdown, SpawnError, TaskSet, Terminate};
+use tokio::sync::{oneshot, watch};
+use tracing::Instrument;
+
+pub(crate) use self::instance::Worker;
+use self::live::{Body, Live};
 
 use crate::builder::SupervisorBuilder;
 use crate::call_error::Refused;
-use crate::child_cx::Instance;
 use crate::child_id::InstanceId;
 use crate::engine::{Call, CallId, Engine, Event, Reply, Up};
 use crate::events::{Events, Hub};
 use crate::exit::Exit;
 use crate::make::Make;
-use crate::panics::contain;
 use crate::partitions::Routing;
+use crate::places::Places;
 use crate::policy::Strategy;
 use crate::report::EndCause;
 use crate::start_error::StartError;
@@ -77,7 +84,6 @@ pub(crate) struct Core {
     clock: Clock,
     epoch: Instant,
     state: Mutex<State>,
-    wake: Notify,
     workers: TaskSet,
     driver: TaskSet,
     handle: OnceLock<WeakSupervisor>,
@@ -87,11 +93,15 @@ pub(crate) struct Core {
 struct State {
     engine: Engine<Make>,
     inbox: VecDeque<Note>,
+    /// Wakes the driver, while it waits.
+    sleeper: Option<Waker>,
+    /// The driver is to look at the time.
+    is_nudged: bool,
     /// How many of the notes are calls.
     untaken: usize,
     calls: HashMap<CallId, oneshot::Sender<Answer>>,
     next_call: u64,
-    live: HashMap<InstanceId, Live>,
+    live: Places<Live>,
     /// Who waits until an instance has gone.
     watchers: HashMap<InstanceId, Vec<oneshot::Sender<Exit>>>,
     /// How the tree terminates, if somebody terminates it.
@@ -135,24 +145,6 @@ enum Left {
     Ended,
 }
 
-/// A living instance.
-struct Live {
-    body: Body,
-    is_asked: bool,
-    is_aborted: bool,
-    limit: Option<Duration>,
-}
-
-enum Body {
-    Worker(TaskId, Arc<Instance>),
-    /// The task that starts a component.
-    Start(TaskId),
-    Component(Arc<dyn Terminate>),
-    Supervisor(Supervisor),
-    /// What a worker left behind in its task set.
-    Remains(TaskSet),
-}
-
 /// Starts a supervisor's driver.
 pub(crate) fn begin(builder: SupervisorBuilder, above: Option<Above>) -> Result<Supervisor, StartError> {
     begin_with(builder, above, drive::drive)
@@ -166,7 +158,7 @@ fn begin_with<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let engine = builder.engine(number);
     let name = builder.name;
@@ -180,10 +172,12 @@ where
     let state = State {
         engine,
         inbox: VecDeque::from([Note::Event(Event::Begin)]),
+        sleeper: None,
+        is_nudged: false,
         untaken: 0,
         calls: HashMap::new(),
         next_call: 0,
-        live: HashMap::new(),
+        live: Places::new(),
         watchers: HashMap::new(),
         how: None,
         reports: Vec::new(),
@@ -201,7 +195,6 @@ where
         timer,
         clock,
         state: Mutex::new(state),
-        wake: Notify::new(),
         workers: TaskSet::new(format!("{name}: workers")),
         driver: TaskSet::new(format!("{name}: driver")),
         handle: OnceLock::new(),
@@ -211,7 +204,9 @@ where
     let supervisor = Supervisor::new(Arc::clone(&core));
     // It was just made, so nobody has set it.
     drop(core.handle.set(supervisor.downgrade()));
-    let driving = drive::run(Arc::clone(&core), drive(Arc::clone(&core)));
+    // What the driver starts is in its span: the children, and the spans of the supervisors below.
+    let span = tracing::info_span!("supervisor", supervisor.name = core.name);
+    let driving = drive::run(Arc::clone(&core), drive(Arc::clone(&core))).instrument(span);
     match core.driver.spawn("driver", driving) {
         Ok(_) => Ok(supervisor),
         Err(source) => {
@@ -229,8 +224,24 @@ impl Core {
 
     /// Leaves a note for the driver.
     fn post(&self, note: Note) {
-        self.lock().inbox.push_back(note);
-        self.wake.notify_one();
+        let mut state = self.lock();
+        state.inbox.push_back(note);
+        Self::wake(state);
+    }
+
+    /// Lets the driver look at the time.
+    fn nudge(&self) {
+        let mut state = self.lock();
+        state.is_nudged = true;
+        Self::wake(state);
+    }
+
+    fn wake(mut state: MutexGuard<'_, State>) {
+        let sleeper = state.sleeper.take();
+        drop(state);
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
     }
 
     pub(crate) fn ready(&self, instance: InstanceId, info: Option<Info>) {
@@ -275,6 +286,11 @@ impl Core {
         look(&self.lock().engine)
     }
 
+    /// A termination without any time, on the supervisor's clock.
+    pub(crate) fn at_once(&self) -> Shutdown {
+        Shutdown::within_on(self.clock.clone(), Duration::ZERO, Duration::ZERO).because(Reason::ParentTerminating)
+    }
+
     pub(crate) fn cause(&self) -> Option<EndCause> {
         self.lock().cause.clone()
     }
@@ -282,11 +298,19 @@ impl Core {
     /// The supervisors below, by instance.
     pub(crate) fn below(&self) -> Vec<(InstanceId, Supervisor)> {
         let state = self.lock();
-        let below = state.live.iter().filter_map(|(instance, live)| match &live.body {
-            Body::Supervisor(supervisor) => Some((*instance, supervisor.clone())),
+        let below = state.live.iter().filter_map(|live| match &live.body {
+            Body::Supervisor(supervisor) => Some((live.instance, supervisor.clone())),
             _ => None,
         });
         below.collect()
+    }
+
+    /// The supervisor that is this instance.
+    pub(crate) fn supervisor_below(&self, instance: InstanceId) -> Option<Supervisor> {
+        match self.lock().live(instance).map(|live| &live.body) {
+            Some(Body::Supervisor(supervisor)) => Some(supervisor.clone()),
+            _ => None,
+        }
     }
 
     /// The time since the supervisor was made.
@@ -299,18 +323,6 @@ impl Core {
         let mut started = self.started.subscribe();
         let result = started.wait_for(Option::is_some).await.map(|result| result.clone());
         result.ok().flatten().unwrap_or(Err(EndCause::Terminated))
-    }
-
-    /// Tells when nothing is left of an instance, and how it ended; none if nothing is.
-    pub(crate) fn watch(&self, instance: InstanceId) -> Option<oneshot::Receiver<Exit>> {
-        let mut state = self.lock();
-        state.engine.find(&instance.into()).filter(|row| row.instance == Some(instance))?;
-        let (sender, receiver) = oneshot::channel();
-        let watchers = state.watchers.entry(instance).or_default();
-        // Those who do not wait any more are as many as those who came since.
-        watchers.retain(|watcher| !watcher.is_closed());
-        watchers.push(sender);
-        Some(receiver)
     }
 
     /// Sleeps on the supervisor's clock; for ever with no limit, or with one beyond all time.
@@ -327,53 +339,23 @@ impl Core {
             return Err(Refused::FromOwnStart);
         }
         let (sender, receiver) = oneshot::channel();
-        let refused = {
+        {
             let mut state = self.lock();
             if state.cause.is_some() {
-                Some(Refused::Terminating)
-            } else if state.untaken >= UNTAKEN_MAX {
-                Some(Refused::Flooded { untaken_max: UNTAKEN_MAX })
-            } else {
-                state.next_call += 1;
-                let id = CallId(state.next_call);
-                state.calls.insert(id, sender);
-                state.untaken += 1;
-                state.inbox.push_back(Note::Event(Event::Call(id, call)));
-                None
+                return Err(Refused::Terminating);
             }
-        };
-        if let Some(refused) = refused {
-            return Err(refused);
+            if state.untaken >= UNTAKEN_MAX {
+                return Err(Refused::Flooded { untaken_max: UNTAKEN_MAX });
+            }
+            state.next_call += 1;
+            let id = CallId(state.next_call);
+            state.calls.insert(id, sender);
+            state.untaken += 1;
+            state.inbox.push_back(Note::Event(Event::Call(id, call)));
+            Self::wake(state);
         }
-        self.wake.notify_one();
         // The driver that went without an answer has ended the supervisor.
         receiver.await.map_err(|_| Refused::Terminating)
-    }
-}
-
-/// Those who wait until an instance has gone, which it has.
-struct Watched {
-    watchers: Vec<oneshot::Sender<Exit>>,
-    exit: Exit,
-}
-
-impl Watched {
-    fn tell(self) {
-        for watcher in self.watchers {
-            // It fails for one that does not wait any more, and a waker is a user's code.
-            drop(contain(|| watcher.send(self.exit.clone())));
-        }
-    }
-}
-
-impl State {
-    /// Takes those who wait for what has happened.
-    fn take_watched(&mut self, event: &Event<Make>) -> Option<Watched> {
-        let Event::Exited(instance, exit) = event else { return None };
-        if self.watchers.is_empty() {
-            return None;
-        }
-        self.watchers.remove(instance).map(|watchers| Watched { watchers, exit: exit.clone() })
     }
 }
 

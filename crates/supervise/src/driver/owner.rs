@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use landfall_lifecycle::{Ending, Owner, Reason, Report, Shutdown, Terminate};
 
-use super::{Body, Core, Note};
+use super::live::Body;
+use super::{Core, Note};
 #[cfg(landfall_faults)]
 use crate::faults::{self, Fault};
 use crate::panics::contain;
@@ -33,13 +34,13 @@ impl Owner for Core {
 
     fn on_grace_over(self: &Arc<Self>) {
         // The engine keeps this instant itself, child by child.
-        self.wake.notify_one();
+        self.nudge();
     }
 
     fn on_abort(self: &Arc<Self>) {
         // Not left to the driver, which may not be polled while all workers are busy.
         self.abort_all();
-        self.wake.notify_one();
+        self.nudge();
     }
 
     fn fill(&self, report: &mut Report) {
@@ -55,8 +56,7 @@ impl Owner for Core {
         let (owners, cause) = {
             let state = self.lock();
             report.children.extend(state.reports.iter().cloned());
-            let owners: Vec<_> = state.live.values().filter_map(|live| live.body.owner()).collect();
-            (owners, state.cause.clone())
+            (state.owners(), state.cause.clone())
         };
         for owner in owners {
             report.children.push(match contain(|| owner.report()) {
@@ -75,10 +75,10 @@ impl Owner for Core {
             let owners: Vec<_> = {
                 let state = self.lock();
                 let is_owner = |body: &Body| !matches!(body, Body::Start(_));
-                let bodies = state.live.values().filter(|live| is_owner(&live.body));
+                let bodies = state.live.iter().filter(|live| is_owner(&live.body));
                 bodies.filter_map(|live| live.body.owner()).collect()
             };
-            owners.iter().find_map(|owner| owner.calling_task())
+            owners.iter().find_map(|owner| contain(|| owner.calling_task()).unwrap_or_default())
         })
     }
 }

@@ -1,14 +1,12 @@
 //! Calls that change something, and OTP's answers to them.
 
-use std::sync::Arc;
-
 use super::children::Key;
 use super::event::{Action, Call, CallId, Reply};
 use super::state::{StartWhy, State, StopWhy};
 use super::{Deferred, Engine, Phase};
 use crate::call_error::{DeleteChildError, Refused, RestartChildError, StartChildError, TerminateChildError};
 use crate::child_id::{ChildRef, InstanceId};
-use crate::policy::SpecInfo;
+use crate::spec::Spec;
 
 impl<M: Clone> Engine<M> {
     /// Takes a call: does it, keeps it for later, or refuses it.
@@ -70,7 +68,7 @@ impl<M: Clone> Engine<M> {
         }
     }
 
-    fn start_child(&mut self, id: CallId, spec: Arc<SpecInfo>, make: M) {
+    fn start_child(&mut self, id: CallId, spec: Spec, make: M) {
         let fault = if self.template.is_some() {
             Some(StartChildError::SimpleOneForOne)
         } else if let Some(key) = self.children.of_id(&spec.id) {
@@ -84,7 +82,7 @@ impl<M: Clone> Engine<M> {
             self.children_max()
         };
         if let Some(fault) = fault {
-            self.spent.push(make);
+            self.spent.makes.push(make);
             return self.reply(id, Reply::Start(Err(fault)));
         }
         let key = self.children.insert(spec, make, !self.is_by_instance());
@@ -99,7 +97,7 @@ impl<M: Clone> Engine<M> {
                 self.start_by_call(key, StartWhy::New(id));
             }
             Err(fault) => {
-                self.spent.push(make);
+                self.spent.makes.push(make);
                 self.reply(id, Reply::Start(Err(fault)));
             }
         }
@@ -211,7 +209,7 @@ impl<M: Clone> Engine<M> {
     pub(super) fn refuse(&mut self, id: CallId, call: Call<M>, refused: Refused) {
         let reply = match call {
             Call::Start { make, .. } | Call::StartInstance { make } => {
-                self.spent.push(make);
+                self.spent.makes.push(make);
                 Reply::Start(Err(refused.into()))
             }
             Call::Restart(_) => Reply::Restart(Err(refused.into())),

@@ -1,30 +1,47 @@
 //! The children of a supervisor, in order of their start, found by id and by instance.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::iter::successors;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::State;
 use crate::child_id::{ChildId, ChildRef, InstanceId};
-use crate::policy::{ChildKind, SpecInfo};
+use crate::places::Places;
+use crate::policy::ChildKind;
+use crate::spec::{Rules, Spec};
 
 /// Which child; a later one has a greater key, and no key is used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key(u64);
+pub(super) struct Key {
+    order: u64,
+    place: u32,
+}
+
+impl Key {
+    pub(super) fn place(self) -> u32 {
+        self.place
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Child<M> {
-    pub(super) spec: Arc<SpecInfo>,
+    pub(super) spec: Spec,
     /// What makes an instance; a temporary child's goes with its only start.
     pub(super) make: Option<M>,
     state: State,
-    /// By which it is known: the instance that lives or, while it restarts, the one before.
-    handle: Option<InstanceId>,
+    /// The number of the instance by which it is known: the one that lives or, while it restarts, the one before.
+    handle: Option<NonZeroU64>,
     timer: Option<Duration>,
     /// How many delays in a row its restarts have had.
     pub(super) delays: u32,
     /// How often it was restarted.
     pub(super) restarts: u64,
+    order: u64,
+    /// The places of those started before and after it.
+    before: Option<u32>,
+    after: Option<u32>,
 }
 
 impl<M> Child<M> {
@@ -32,12 +49,13 @@ impl<M> Child<M> {
         &self.state
     }
 
-    pub(super) fn handle(&self) -> Option<InstanceId> {
-        self.handle
-    }
-
     pub(super) fn timer(&self) -> Option<Duration> {
         self.timer
+    }
+
+    /// What made it, and its state.
+    pub(super) fn into_parts(self) -> (Option<M>, State) {
+        (self.make, self.state)
     }
 }
 
@@ -58,87 +76,130 @@ pub(super) struct Counts {
 /// A child is found and changed without a walk over the others.
 #[derive(Debug)]
 pub(super) struct Children<M> {
-    children: BTreeMap<Key, Child<M>>,
-    by_id: HashMap<ChildId, Key>,
-    by_instance: HashMap<InstanceId, Key>,
+    /// The number of the supervisor, as its instances have it.
+    supervisor: u32,
+    children: Places<Child<M>>,
+    /// Places that were left, and how many there are in all.
+    vacant: Vec<u32>,
+    places: u32,
+    oldest: Option<u32>,
+    newest: Option<u32>,
+    by_id: HashMap<ChildId, u32>,
     timers: BTreeSet<(Duration, Key)>,
     counts: Counts,
-    next: u64,
+    len: usize,
+    /// How many there ever were.
+    order: u64,
+    rules: Option<Arc<Rules>>,
 }
 
 impl<M> Children<M> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(supervisor: u32) -> Self {
         Self {
-            children: BTreeMap::new(),
+            supervisor,
+            children: Places::new(),
+            vacant: Vec::new(),
+            places: 0,
+            oldest: None,
+            newest: None,
             by_id: HashMap::new(),
-            by_instance: HashMap::new(),
             timers: BTreeSet::new(),
             counts: Counts::default(),
-            next: 0,
+            len: 0,
+            order: 0,
+            rules: None,
         }
     }
 
     /// Adds a child that is down, after all others. Instances of a template are not found by id.
-    pub(super) fn insert(&mut self, spec: Arc<SpecInfo>, make: M, has_id: bool) -> Key {
-        let key = Key(self.next);
-        self.next += 1;
+    pub(super) fn insert(&mut self, mut spec: Spec, make: M, has_id: bool) -> Key {
+        spec.share(&mut self.rules);
+        let place = self.vacant.pop().unwrap_or_else(|| {
+            self.places += 1;
+            self.places - 1
+        });
+        let key = Key { order: self.order, place };
+        self.order += 1;
+        self.len += 1;
         if has_id {
-            self.by_id.insert(spec.id.clone(), key);
+            self.by_id.insert(spec.id.clone(), place);
         }
         self.counts.supervisors += usize::from(spec.kind == ChildKind::Supervisor);
-        let make = Some(make);
-        let child = Child { spec, make, state: State::Down, handle: None, timer: None, delays: 0, restarts: 0 };
-        self.children.insert(key, child);
+        let before = self.newest.replace(place);
+        match before.and_then(|before| self.children.get_mut(before)) {
+            Some(before) => before.after = Some(place),
+            None => self.oldest = Some(place),
+        }
+        let child = Child {
+            spec,
+            make: Some(make),
+            state: State::Down,
+            handle: None,
+            timer: None,
+            delays: 0,
+            restarts: 0,
+            order: key.order,
+            before,
+            after: None,
+        };
+        self.children.put(place, child);
         key
     }
 
-    /// Forgets a child, and gives what made it.
-    pub(super) fn remove(&mut self, key: Key) -> Option<M> {
+    /// Forgets a child, and gives it.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Child<M>> {
         self.set_timer(key, None);
-        self.set_state(key, State::Down);
-        let child = self.children.remove(&key)?;
+        self.get(key)?;
+        let child = self.children.take(key.place)?;
+        self.vacant.push(key.place);
+        self.len -= 1;
+        match child.before.and_then(|before| self.children.get_mut(before)) {
+            Some(before) => before.after = child.after,
+            None => self.oldest = child.after,
+        }
+        match child.after.and_then(|after| self.children.get_mut(after)) {
+            Some(after) => after.before = child.before,
+            None => self.newest = child.before,
+        }
+        self.counts.leave(&child.spec, &child.state);
         self.counts.supervisors -= usize::from(child.spec.kind == ChildKind::Supervisor);
-        if self.by_id.get(&child.spec.id) == Some(&key) {
+        if self.by_id.get(&child.spec.id) == Some(&key.place) {
             self.by_id.remove(&child.spec.id);
         }
-        child.make
+        Some(child)
     }
 
-    /// Forgets all children, and gives what made them.
-    pub(super) fn clear(&mut self) -> Vec<M> {
-        let before = std::mem::replace(self, Self { next: self.next, ..Self::new() });
-        before.children.into_values().filter_map(|child| child.make).collect()
+    /// Forgets all children, and gives them.
+    pub(super) fn clear(&mut self) -> Places<Child<M>> {
+        std::mem::replace(self, Self { order: self.order, ..Self::new(self.supervisor) }).children
     }
 
-    /// Changes the state of a child, and by which instances it is found.
-    pub(super) fn set_state(&mut self, key: Key, state: State) {
-        let Some(child) = self.children.get_mut(&key) else { return };
-        self.counts.leave(&child.spec, &child.state);
-        let before = child.state.instance();
-        let handle = match &state {
-            State::Down => None,
+    /// Changes the state of a child, and by which instance it is known; gives the state before.
+    pub(super) fn set_state(&mut self, key: Key, state: State) -> Option<State> {
+        let counts = &mut self.counts;
+        let child = self.children.get_mut(key.place).filter(|child| child.order == key.order)?;
+        counts.leave(&child.spec, &child.state);
+        match &state {
+            State::Down => child.handle = None,
             // A restart that is not up yet leaves the child known by its old instance.
-            State::Starting { .. } | State::Lost { .. } | State::Retrying | State::Waiting => child.handle,
-            State::Stopping { why, .. } if why.is_failed_restart() => child.handle,
+            State::Starting { .. } | State::Lost { .. } | State::Retrying | State::Waiting => {}
+            State::Stopping { why, .. } if why.is_failed_restart() => {}
             State::Running { instance, .. } | State::Stopping { instance, .. } | State::Stuck { instance, .. } => {
-                Some(*instance)
+                child.handle = NonZeroU64::new(instance.number);
             }
-        };
-        let gone = [before, child.handle];
-        child.handle = handle;
-        child.state = state;
-        self.counts.enter(&child.spec, &child.state);
-        let kept = [child.state.instance(), handle];
-        for instance in gone.into_iter().flatten().filter(|instance| !kept.contains(&Some(*instance))) {
-            self.by_instance.remove(&instance);
         }
-        for instance in kept.into_iter().flatten().filter(|instance| !gone.contains(&Some(*instance))) {
-            self.by_instance.insert(instance, key);
-        }
+        counts.enter(&child.spec, &state);
+        Some(std::mem::replace(&mut child.state, state))
+    }
+
+    /// By which instance a child is known.
+    pub(super) fn handle(&self, key: Key) -> Option<InstanceId> {
+        let number = self.get(key)?.handle?.get();
+        Some(InstanceId { supervisor: self.supervisor, number, place: key.place })
     }
 
     pub(super) fn set_timer(&mut self, key: Key, at: Option<Duration>) {
-        let Some(child) = self.children.get_mut(&key) else { return };
+        let Some(child) = self.get_mut(key) else { return };
         if let Some(before) = std::mem::replace(&mut child.timer, at) {
             self.timers.remove(&(before, key));
         }
@@ -166,19 +227,23 @@ impl<M> Children<M> {
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Child<M>> {
-        self.children.get(&key)
+        self.children.get(key.place).filter(|child| child.order == key.order)
     }
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Child<M>> {
-        self.children.get_mut(&key)
+        self.children.get_mut(key.place).filter(|child| child.order == key.order)
     }
 
     pub(super) fn of_id(&self, id: &ChildId) -> Option<Key> {
-        self.by_id.get(id).copied()
+        self.key(*self.by_id.get(id)?)
     }
 
+    /// The child that has that instance or is known by it.
     pub(super) fn of_instance(&self, instance: InstanceId) -> Option<Key> {
-        self.by_instance.get(&instance).copied()
+        let child = self.children.get(instance.place)?;
+        let is_it = child.state.instance() == Some(instance)
+            || (instance.supervisor == self.supervisor && child.handle.is_some_and(|it| it.get() == instance.number));
+        is_it.then_some(Key { order: child.order, place: instance.place })
     }
 
     /// The child that is meant, by id or by instance.
@@ -189,22 +254,34 @@ impl<M> Children<M> {
         }
     }
 
-    /// In order of their start.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Key, &Child<M>)> {
-        self.children.iter().map(|(key, child)| (*key, child))
+    fn key(&self, place: u32) -> Option<Key> {
+        self.children.get(place).map(|child| Key { order: child.order, place })
     }
 
+    fn keys_from(&self, place: Option<u32>) -> Vec<Key> {
+        let mut keys = Vec::with_capacity(self.len);
+        keys.extend(successors(place.and_then(|place| self.key(place)), |key| self.key(self.get(*key)?.after?)));
+        keys
+    }
+
+    /// In order of their start.
     pub(super) fn keys(&self) -> Vec<Key> {
-        self.children.keys().copied().collect()
+        self.keys_from(self.oldest)
     }
 
     /// Those started after `key`, in order of their start.
     pub(super) fn keys_after(&self, key: Key) -> Vec<Key> {
-        self.children.range(Key(key.0 + 1)..).map(|(key, _)| *key).collect()
+        self.keys_from(self.get(key).and_then(|child| child.after))
+    }
+
+    /// Newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = (Key, &Child<M>)> {
+        let keys = successors(self.newest.and_then(|place| self.key(place)), |key| self.key(self.get(*key)?.before?));
+        keys.filter_map(|key| Some((key, self.get(key)?)))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.children.len()
+        self.len
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -213,14 +290,14 @@ impl<M> Children<M> {
 }
 
 impl Counts {
-    fn enter(&mut self, spec: &SpecInfo, state: &State) {
+    fn enter(&mut self, spec: &Spec, state: &State) {
         self.living += usize::from(state.instance().is_some());
         self.stuck += usize::from(matches!(state, State::Stuck { .. }));
         self.active += usize::from(state.shown(spec).is_active());
         self.significant += usize::from(spec.significant && *state != State::Down);
     }
 
-    fn leave(&mut self, spec: &SpecInfo, state: &State) {
+    fn leave(&mut self, spec: &Spec, state: &State) {
         self.living -= usize::from(state.instance().is_some());
         self.stuck -= usize::from(matches!(state, State::Stuck { .. }));
         self.active -= usize::from(state.shown(spec).is_active());

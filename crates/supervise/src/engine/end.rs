@@ -45,8 +45,7 @@ impl<M: Clone> Engine<M> {
         match self.phase {
             Phase::New => {
                 self.phase = Phase::Ended;
-                let spent = self.children.clear();
-                self.spent.extend(spent);
+                self.clear();
                 self.actions.push(Action::Ended(EndCause::Terminated));
             }
             Phase::Ended => {}
@@ -152,8 +151,7 @@ impl<M: Clone> Engine<M> {
         }
         let cause = end.cause.clone();
         self.phase = Phase::Ended;
-        let spent = self.children.clear();
-        self.spent.extend(spent);
+        self.clear();
         self.actions.push(Action::Ended(cause));
     }
 

@@ -1,14 +1,13 @@
 //! What the engine is told, and what it wants done.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call_error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
 use crate::child_id::{ChildId, ChildRef, InstanceId};
 use crate::child_state::ChildState;
 use crate::exit::Exit;
-use crate::policy::SpecInfo;
 use crate::report::{EndCause, Offender, ReportContext, ReportReason};
+use crate::spec::Spec;
 
 /// Which call a reply is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +17,7 @@ pub(crate) struct CallId(pub(crate) u64);
 #[derive(Clone, Debug)]
 pub(crate) enum Call<M> {
     Start {
-        spec: Arc<SpecInfo>,
+        spec: Spec,
         make: M,
     },
     /// An instance of the template.
@@ -62,7 +61,7 @@ pub(crate) struct Budget {
 pub(crate) enum Action<M> {
     Start {
         instance: InstanceId,
-        spec: Arc<SpecInfo>,
+        spec: Spec,
         make: M,
     },
     /// Ask an instance to stop. The limit is for the instance to know; the engine keeps it.

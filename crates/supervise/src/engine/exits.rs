@@ -10,6 +10,10 @@ use crate::report::{EndCause, ReportContext, ReportReason};
 
 impl<M: Clone> Engine<M> {
     pub(super) fn exited(&mut self, instance: InstanceId, exit: Exit) {
+        if let Exit::Failed(_) = exit {
+            // Whatever becomes of it in here, its error is not dropped in here.
+            self.spent.exits.push(exit.clone());
+        }
         let Some(key) = self.children.of_instance(instance) else { return };
         let Some(state) = self.state(key).filter(|state| state.instance() == Some(instance)) else { return };
         match state {

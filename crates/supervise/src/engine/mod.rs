@@ -19,7 +19,6 @@ mod view;
 mod window;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::children::{Child, Children, Key};
@@ -31,8 +30,10 @@ use self::state::State;
 pub(crate) use self::view::Row;
 use self::window::Window;
 use crate::child_id::InstanceId;
-use crate::policy::{AutoShutdown, RestartType, SpecInfo, Strategy, StuckPolicy, WindowClock};
+use crate::exit::Exit;
+use crate::policy::{AutoShutdown, RestartType, Strategy, StuckPolicy, WindowClock};
 use crate::report::{Offender, ReportContext, ReportReason};
+use crate::spec::Spec;
 
 /// How a supervisor is set.
 #[derive(Clone, Debug)]
@@ -83,13 +84,44 @@ enum Deferred<M> {
     Uncounted(Key),
 }
 
+/// What the engine does not need any more, but is a user's: its destructor runs where it holds up nobody.
+#[derive(Debug)]
+pub(crate) struct Spent<M> {
+    pub(crate) makes: Vec<M>,
+    pub(crate) exits: Vec<Exit>,
+}
+
+impl<M> Default for Spent<M> {
+    fn default() -> Self {
+        Self { makes: Vec::new(), exits: Vec::new() }
+    }
+}
+
+impl<M> Spent<M> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.makes.is_empty() && self.exits.is_empty()
+    }
+
+    fn take_child(&mut self, child: Child<M>) {
+        let (make, state) = child.into_parts();
+        self.makes.extend(make);
+        self.take_state(state);
+    }
+
+    fn take_state(&mut self, state: State) {
+        if let State::Lost { exit } = state {
+            self.exits.push(exit);
+        }
+    }
+}
+
 /// The engine of one supervisor; `M` is what makes a child.
 #[derive(Debug)]
 pub(crate) struct Engine<M> {
     /// Tells the instances of this supervisor from those of others.
-    number: u64,
+    number: u32,
     settings: Settings,
-    template: Option<Arc<SpecInfo>>,
+    template: Option<Spec>,
     phase: Phase,
     children: Children<M>,
     deferred: VecDeque<Deferred<M>>,
@@ -101,21 +133,20 @@ pub(crate) struct Engine<M> {
     instances: u64,
     now: Duration,
     actions: Vec<Action<M>>,
-    /// What is not needed any more; it is a user's, so it is dropped by who may wait for that.
-    spent: Vec<M>,
+    spent: Spent<M>,
     /// Whether changes of states are wanted as actions.
     is_watched: bool,
 }
 
 impl<M: Clone> Engine<M> {
-    pub(crate) fn new(number: u64, settings: Settings, template: Option<Arc<SpecInfo>>, seed: u64) -> Self {
+    pub(crate) fn new(number: u32, settings: Settings, template: Option<Spec>, seed: u64) -> Self {
         let window = Window::new(settings.intensity, settings.period, settings.clock);
         Self {
             number,
             settings,
             template,
             phase: Phase::New,
-            children: Children::new(),
+            children: Children::new(number),
             deferred: VecDeque::new(),
             calls: 0,
             window,
@@ -124,13 +155,13 @@ impl<M: Clone> Engine<M> {
             instances: 0,
             now: Duration::ZERO,
             actions: Vec::new(),
-            spent: Vec::new(),
+            spent: Spent::default(),
             is_watched: false,
         }
     }
 
     /// Adds a static child; only before the begin.
-    pub(crate) fn add(&mut self, spec: Arc<SpecInfo>, make: M) {
+    pub(crate) fn add(&mut self, spec: Spec, make: M) {
         self.children.insert(spec, make, true);
     }
 
@@ -139,9 +170,10 @@ impl<M: Clone> Engine<M> {
         self.is_watched = true;
     }
 
-    /// Takes in what happened at `now`, and gives what is to be done.
-    pub(crate) fn on(&mut self, event: Event<M>, now: Duration) -> Vec<Action<M>> {
+    /// Takes in what happened at `now`, and adds what is to be done to `actions`.
+    pub(crate) fn on(&mut self, event: Event<M>, now: Duration, actions: &mut Vec<Action<M>>) {
         self.now = self.now.max(now);
+        std::mem::swap(&mut self.actions, actions);
         match event {
             Event::Begin => self.begin(),
             Event::Call(id, call) => self.accept(id, call),
@@ -154,16 +186,19 @@ impl<M: Clone> Engine<M> {
         }
         self.fire();
         self.pump();
-        std::mem::take(&mut self.actions)
+        std::mem::swap(&mut self.actions, actions);
     }
 
-    /// Ends without any order, when the engine is not to be trusted any more; gives what made the children.
-    pub(crate) fn fall(&mut self) -> Vec<M> {
+    /// Ends without any order, when the engine is not to be trusted any more; gives what is a user's.
+    pub(crate) fn fall(&mut self) -> (Spent<M>, Vec<Action<M>>) {
         self.phase = Phase::Ended;
-        self.deferred.clear();
-        let mut spent = self.take_spent();
-        spent.extend(self.children.clear());
-        spent
+        for deferred in std::mem::take(&mut self.deferred) {
+            if let Deferred::Call(_, Call::Start { make, .. } | Call::StartInstance { make }) = deferred {
+                self.spent.makes.push(make);
+            }
+        }
+        self.clear();
+        (self.take_spent(), std::mem::take(&mut self.actions))
     }
 
     /// When the engine wants to be told of the time.
@@ -242,11 +277,13 @@ impl<M: Clone> Engine<M> {
 
     /// Does what is due at this time.
     fn fire(&mut self) {
-        while let Some(key) = self.children.take_due(self.now) {
-            self.due(key);
-        }
+        // When all is aborted, no share of the time is left that could be over: whoever is aborted in this very instant
+        // would count as stuck.
         if self.cut_due().is_some_and(|at| at <= self.now) {
             self.cut();
+        }
+        while let Some(key) = self.children.take_due(self.now) {
+            self.due(key);
         }
     }
 
@@ -260,18 +297,18 @@ impl<M: Clone> Engine<M> {
     }
 
     fn set(&mut self, key: Key, state: State) {
-        let Some(child) = self.children.get(key) else { return };
-        let (before, handle) = (child.state().shown(&child.spec), child.handle());
-        self.children.set_state(key, state);
-        if !self.is_watched {
-            return;
+        let handle = if self.is_watched { self.children.handle(key) } else { None };
+        let Some(before) = self.children.set_state(key, state) else { return };
+        if self.is_watched
+            && let Some(child) = self.children.get(key)
+        {
+            let now = child.state().shown(&child.spec);
+            if now != before.shown(&child.spec) {
+                let instance = child.state().instance().or(handle);
+                self.actions.push(Action::Changed { id: child.spec.id.clone(), instance, state: now });
+            }
         }
-        let Some(child) = self.children.get(key) else { return };
-        let now = child.state().shown(&child.spec);
-        if now != before {
-            let instance = child.state().instance().or(handle);
-            self.actions.push(Action::Changed { id: child.spec.id.clone(), instance, state: now });
-        }
+        self.spent.take_state(before);
     }
 
     /// Lets a child that has no instance rest; one that is temporary, or named by instance, goes for good.
@@ -285,30 +322,37 @@ impl<M: Clone> Engine<M> {
     }
 
     fn forget(&mut self, key: Key) {
-        let spent = self.children.remove(key);
-        self.spent.extend(spent);
+        if let Some(child) = self.children.remove(key) {
+            self.spent.take_child(child);
+        }
+    }
+
+    /// Forgets all children.
+    fn clear(&mut self) {
+        let mut children = self.children.clear();
+        children.drain().for_each(|child| self.spent.take_child(child));
     }
 
     /// Takes what is not needed any more.
-    pub(crate) fn take_spent(&mut self) -> Vec<M> {
+    pub(crate) fn take_spent(&mut self) -> Spent<M> {
         std::mem::take(&mut self.spent)
     }
 
     /// What waits for its delay, with the time when that is over; for a planted fault.
     #[cfg(landfall_faults)]
-    pub(crate) fn waiting(&self) -> Vec<(Duration, Arc<SpecInfo>, M)> {
-        let waiting = self.children.iter().filter(|(_, child)| *child.state() == State::Waiting);
-        waiting.filter_map(|(_, child)| Some((child.timer()?, Arc::clone(&child.spec), child.make.clone()?))).collect()
+    pub(crate) fn waiting(&self) -> Vec<(Duration, Spec, M)> {
+        let waiting = self.children.newest_first().filter(|(_, child)| *child.state() == State::Waiting);
+        waiting.filter_map(|(_, child)| Some((child.timer()?, child.spec.clone(), child.make.clone()?))).collect()
     }
 
     fn report(&mut self, key: Key, context: ReportContext, reason: ReportReason) {
         let Some(child) = self.children.get(key) else { return };
-        let offender = Offender::new(&child.spec, child.state().instance().or(child.handle()), None);
+        let offender = Offender::new(&child.spec, child.state().instance().or(self.children.handle(key)), None);
         self.actions.push(Action::Report { context, reason, offender });
     }
 
-    fn next_instance(&mut self) -> InstanceId {
+    fn next_instance(&mut self, key: Key) -> InstanceId {
         self.instances += 1;
-        InstanceId { supervisor: self.number, number: self.instances }
+        InstanceId { supervisor: self.number, number: self.instances, place: key.place() }
     }
 }

@@ -41,13 +41,13 @@ impl<M: Clone> Engine<M> {
 
     /// Starts an instance of a child that has none.
     pub(super) fn start(&mut self, key: Key, why: StartWhy) {
-        let instance = self.next_instance();
+        let instance = self.next_instance(key);
         let Some(child) = self.children.get_mut(key) else { return };
         // What a temporary child is made from is not kept: it is never started again.
         let is_once = child.spec.restart.kind == RestartType::Temporary;
         let make = if is_once { child.make.take() } else { child.make.clone() };
         let make = make.expect("a temporary child is gone after its only start");
-        let spec = std::sync::Arc::clone(&child.spec);
+        let spec = child.spec.clone();
         let limit = spec.start_limit.map(|limit| self.now + limit);
         self.set(key, State::Starting { instance, why });
         self.children.set_timer(key, limit);

@@ -6,7 +6,7 @@ use super::event::CallId;
 use crate::child_id::InstanceId;
 use crate::child_state::ChildState;
 use crate::exit::Exit;
-use crate::policy::SpecInfo;
+use crate::spec::Spec;
 
 /// The state of a child. What each event does in each state is tabled in `docs/supervision.md`.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,8 +108,13 @@ impl State {
         }
     }
 
+    /// Whether its instance was asked to stop, and is waited for.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self, Self::Stopping { stage: Stage::Asked, .. })
+    }
+
     /// The state as it is shown.
-    pub(super) fn shown(&self, spec: &SpecInfo) -> ChildState {
+    pub(super) fn shown(&self, spec: &Spec) -> ChildState {
         match self {
             Self::Down => ChildState::Down,
             Self::Starting { why: StartWhy::Restart, .. } | Self::Retrying => ChildState::Restarting,

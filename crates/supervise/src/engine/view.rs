@@ -1,6 +1,5 @@
 //! What can be asked at any time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
@@ -8,12 +7,12 @@ use super::children::Child;
 use super::state::State;
 use crate::child_id::{ChildRef, InstanceId};
 use crate::child_state::{ChildCounts, ChildState};
-use crate::policy::SpecInfo;
+use crate::spec::Spec;
 
 /// One child as it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
-    pub(crate) spec: Arc<SpecInfo>,
+    pub(crate) spec: Spec,
     /// Whether its id is its own; instances of a template share one name.
     pub(crate) has_id: bool,
     /// The instance that lives.
@@ -27,7 +26,7 @@ pub(crate) struct Row {
 impl<M: Clone> Engine<M> {
     /// All children, newest first.
     pub(crate) fn rows(&self) -> Vec<Row> {
-        self.children.iter().rev().map(|(_, child)| self.row(child)).collect()
+        self.children.newest_first().map(|(_, child)| self.row(child)).collect()
     }
 
     /// One child, by its id or by the instance it has or, while it restarts, had.
@@ -42,7 +41,7 @@ impl<M: Clone> Engine<M> {
             _ => None,
         };
         Row {
-            spec: Arc::clone(&child.spec),
+            spec: child.spec.clone(),
             has_id: !self.is_by_instance(),
             instance: child.state().instance(),
             state: child.state().shown(&child.spec),
@@ -59,6 +58,12 @@ impl<M: Clone> Engine<M> {
             supervisors: counts.supervisors,
             workers: len - counts.supervisors,
         }
+    }
+
+    /// How long an instance that was asked to stop still has; none if nothing bounds it, or it is not being asked.
+    pub(crate) fn stop_left(&self, instance: InstanceId, now: Duration) -> Option<Duration> {
+        let child = self.children.get(self.children.of_instance(instance)?)?;
+        child.timer().filter(|_| child.state().is_asked()).map(|at| at.saturating_sub(now))
     }
 
     pub(crate) fn settings(&self) -> &super::Settings {

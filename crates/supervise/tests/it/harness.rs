@@ -3,10 +3,31 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use landfall_lifecycle::leak_check::LeakCheck;
 use landfall_lifecycle::{Clock, Report, Shutdown, Terminate};
 use landfall_supervise::{ChildSpec, Exit, Supervisor, SupervisorBuilder};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
+
+/// Runs a test on the paused clock, which must leave no task behind.
+pub(crate) fn guarded(test: impl Future<Output = ()>) {
+    guard(Builder::new_current_thread().start_paused(true), test);
+}
+
+/// The same in real time with so many workers, for what blocks a thread.
+pub(crate) fn guarded_on(workers: usize, test: impl Future<Output = ()>) {
+    guard(Builder::new_multi_thread().worker_threads(workers), test);
+}
+
+fn guard(runtime: &mut Builder, test: impl Future<Output = ()>) {
+    runtime.enable_time().build().unwrap().block_on(async {
+        let check = LeakCheck::on(&Handle::current());
+        test.await;
+        if let Err(leaks) = check.finish().await {
+            panic!("{leaks}");
+        }
+    });
+}
 
 pub(crate) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)

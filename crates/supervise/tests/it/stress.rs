@@ -9,6 +9,8 @@ use landfall_supervise::{Backoff, ChildSpec, Exit, RestartType, Strategy, Superv
 
 use crate::harness::secs;
 
+use crate::harness::guarded_on;
+
 const IDS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 /// How many instances come and go in one round.
 const STARTS: u32 = 400;
@@ -119,11 +121,13 @@ async fn round(strategy: Strategy) {
     assert!(tree.end_cause().is_some());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_child_has_two_instances_and_nothing_is_left() {
-    for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
-        round(strategy).await;
-    }
+#[test]
+fn no_child_has_two_instances_and_nothing_is_left() {
+    guarded_on(4, async {
+        for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
+            round(strategy).await;
+        }
+    });
 }
 
 #[test]

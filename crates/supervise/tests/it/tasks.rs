@@ -19,240 +19,257 @@ fn at_once(tasks_max: usize) -> NonZeroUsize {
 }
 
 /// Elixir: `async_nolink`. The failure is a value, once.
-#[tokio::test(start_paused = true)]
-async fn a_task_gives_its_output_or_how_it_failed() {
-    let jobs = jobs().await;
-    let mut task = jobs.start_task("sum", |_cx| async { 1 + 1 }).await.unwrap();
-    assert_eq!((&mut task).await, Ok(2));
-    // Nothing of it is left then, and it gives nothing a second time.
-    assert_eq!(jobs.which_child(task.instance()), None);
-    assert!(futures_util::FutureExt::now_or_never(task).is_none());
-    let task = jobs
-        .start_task("panics", |_cx| async {
+#[test]
+fn a_task_gives_its_output_or_how_it_failed() {
+    guarded(async {
+        let jobs = jobs().await;
+        let mut task = jobs.start_task("sum", |_cx| async { 1 + 1 }).await.unwrap();
+        assert_eq!((&mut task).await, Ok(2));
+        // Nothing of it is left then, and it gives nothing a second time.
+        assert_eq!(jobs.which_child(task.instance()), None);
+        assert!(futures_util::FutureExt::now_or_never(task).is_none());
+        let task = jobs
+            .start_task("panics", |_cx| async {
+                if true {
+                    panic!("ouch")
+                }
+            })
+            .await
+            .unwrap();
+        assert_eq!(task.await, Err(Exit::Panicked("ouch".into())));
+        let task = jobs.start_task("panics early", |_cx| {
             if true {
                 panic!("ouch")
             }
-        })
-        .await
-        .unwrap();
-    assert_eq!(task.await, Err(Exit::Panicked("ouch".into())));
-    let task = jobs.start_task("panics early", |_cx| {
-        if true {
-            panic!("ouch")
-        }
-        async {}
+            async {}
+        });
+        assert_eq!(task.await.unwrap().await, Err(Exit::Panicked("ouch".into())));
+        // An error is an output like any other.
+        let task = jobs.start_task("error", |_cx| async { Err::<(), _>("no numbers") }).await.unwrap();
+        assert_eq!(task.await, Ok(Err("no numbers")));
+        let task = jobs.start_task("stopped", |_cx| std::future::pending::<()>()).await.unwrap();
+        let (ended, stopped) =
+            tokio::join!(jobs.instance_ended(task.instance()), jobs.terminate_child(task.instance()));
+        stopped.unwrap();
+        assert_eq!((ended, task.await), (Some(Exit::Aborted), Err(Exit::Aborted)));
+        end(&jobs).await;
     });
-    assert_eq!(task.await.unwrap().await, Err(Exit::Panicked("ouch".into())));
-    // An error is an output like any other.
-    let task = jobs.start_task("error", |_cx| async { Err::<(), _>("no numbers") }).await.unwrap();
-    assert_eq!(task.await, Ok(Err("no numbers")));
-    let task = jobs.start_task("stopped", |_cx| std::future::pending::<()>()).await.unwrap();
-    let (ended, stopped) = tokio::join!(jobs.instance_ended(task.instance()), jobs.terminate_child(task.instance()));
-    stopped.unwrap();
-    assert_eq!((ended, task.await), (Some(Exit::Aborted), Err(Exit::Aborted)));
-    end(&jobs).await;
 }
 
 /// Elixir: `async`. In Rust a link is a `?` in one direction, and `linked` in the other.
-#[tokio::test(start_paused = true)]
-async fn who_is_linked_to_a_task_fails_with_it_and_takes_it_along() {
-    let diary = Diary::default();
-    let jobs = jobs().await;
-    let caller = |diary: Diary, fails: bool, go: Arc<Notify>| {
-        let jobs = jobs.downgrade();
-        ChildSpec::task("caller", move |_cx| async move {
-            go.notified().await;
-            let jobs = jobs.upgrade().ok_or("the supervisor has gone")?;
-            let task = jobs.start_task("task", move |_cx| async move {
-                let _gone = Line(diary.clone(), "gone task".to_owned());
-                diary.write("start task");
-                if fails {
-                    panic!("ouch");
+#[test]
+fn who_is_linked_to_a_task_fails_with_it_and_takes_it_along() {
+    guarded(async {
+        let diary = Diary::default();
+        let jobs = jobs().await;
+        let caller = |diary: Diary, fails: bool, go: Arc<Notify>| {
+            let jobs = jobs.downgrade();
+            ChildSpec::task("caller", move |_cx| async move {
+                go.notified().await;
+                let jobs = jobs.upgrade().ok_or("the supervisor has gone")?;
+                let task = jobs.start_task("task", move |_cx| async move {
+                    let _gone = Line(diary.clone(), "gone task".to_owned());
+                    diary.write("start task");
+                    if fails {
+                        panic!("ouch");
+                    }
+                    std::future::pending::<()>().await;
+                });
+                let task = task.await.map_err(|error| error.to_string())?.linked();
+                drop(jobs);
+                tokio::select! {
+                    done = task => done.map_err(|exit| exit.to_string())?,
+                    () = go.notified() => {}
                 }
-                std::future::pending::<()>().await;
-            });
-            let task = task.await.map_err(|error| error.to_string())?.linked();
-            drop(jobs);
-            tokio::select! {
-                done = task => done.map_err(|exit| exit.to_string())?,
-                () = go.notified() => {}
-            }
-            Ok::<_, String>(())
-        })
-    };
-    let tree = builder("app").start().await.unwrap();
-    // The task fails, and so does its caller.
-    let go = Arc::new(Notify::new());
-    let started = tree.start_child(caller(diary.clone(), true, Arc::clone(&go))).await.unwrap();
-    let ended = tree.instance_ended(started.instance.unwrap());
-    go.notify_one();
-    let ended = ended.await;
-    assert_eq!(ended, Some(Exit::failed("panicked: ouch")));
-    // The caller ends, and the task goes with it.
-    tree.start_child(caller(diary.clone(), false, Arc::clone(&go))).await.unwrap();
-    go.notify_one();
-    diary.has("start task", 2).await;
-    go.notify_one();
-    diary.has("gone task", 2).await;
-    end(&tree).await;
-    end(&jobs).await;
+                Ok::<_, String>(())
+            })
+        };
+        let tree = builder("app").start().await.unwrap();
+        // The task fails, and so does its caller.
+        let go = Arc::new(Notify::new());
+        let started = tree.start_child(caller(diary.clone(), true, Arc::clone(&go))).await.unwrap();
+        let ended = tree.instance_ended(started.instance.unwrap());
+        go.notify_one();
+        let ended = ended.await;
+        assert_eq!(ended, Some(Exit::failed("panicked: ouch")));
+        // The caller ends, and the task goes with it.
+        tree.start_child(caller(diary.clone(), false, Arc::clone(&go))).await.unwrap();
+        go.notify_one();
+        diary.has("start task", 2).await;
+        go.notify_one();
+        diary.has("gone task", 2).await;
+        end(&tree).await;
+        end(&jobs).await;
+    });
 }
 
 /// Elixir: `await` with a time limit. The caller fails, and the late result is dropped where it was made.
-#[tokio::test(start_paused = true)]
-async fn a_result_that_comes_too_late_is_dropped() {
-    let (diary, go) = (Diary::default(), Arc::new(Notify::new()));
-    let jobs = jobs().await;
-    let start = || {
-        let (diary, go) = (diary.clone(), Arc::clone(&go));
-        jobs.start_task("late", move |_cx| async move {
-            let result = Line(diary, "result dropped".to_owned());
-            go.notified().await;
-            result
-        })
-    };
-    // Without a link the task works on, for nobody.
-    let task = start().await.unwrap();
-    let instance = task.instance();
-    assert!(tokio::time::timeout(secs(1), task).await.is_err());
-    assert!(jobs.which_child(instance).is_some());
-    go.notify_one();
-    diary.has("result dropped", 1).await;
-    // With one it goes with who waited for it.
-    let task = start().await.unwrap().linked();
-    let instance = task.instance();
-    assert!(tokio::time::timeout(secs(1), task).await.is_err());
-    jobs.instance_ended(instance).await;
-    diary.has("result dropped", 2).await;
-    assert_eq!(jobs.count_children().active, 0);
-    end(&jobs).await;
+#[test]
+fn a_result_that_comes_too_late_is_dropped() {
+    guarded(async {
+        let (diary, go) = (Diary::default(), Arc::new(Notify::new()));
+        let jobs = jobs().await;
+        let start = || {
+            let (diary, go) = (diary.clone(), Arc::clone(&go));
+            jobs.start_task("late", move |_cx| async move {
+                let result = Line(diary, "result dropped".to_owned());
+                go.notified().await;
+                result
+            })
+        };
+        // Without a link the task works on, for nobody.
+        let task = start().await.unwrap();
+        let instance = task.instance();
+        assert!(tokio::time::timeout(secs(1), task).await.is_err());
+        assert!(jobs.which_child(instance).is_some());
+        go.notify_one();
+        diary.has("result dropped", 1).await;
+        // With one it goes with who waited for it.
+        let task = start().await.unwrap().linked();
+        let instance = task.instance();
+        assert!(tokio::time::timeout(secs(1), task).await.is_err());
+        jobs.instance_ended(instance).await;
+        diary.has("result dropped", 2).await;
+        assert_eq!(jobs.count_children().active, 0);
+        end(&jobs).await;
+    });
 }
 
 /// Elixir: `async` raises when `max_children` is reached.
-#[tokio::test(start_paused = true)]
-async fn no_more_tasks_than_allowed() {
-    let jobs = Supervisor::dynamic("jobs").children_max(1).clock(clock()).start().await.unwrap();
-    for _ in 0..3 {
-        // The place is free as soon as the result is here.
-        let task = jobs.start_task("one", |_cx| async { 1 }).await.unwrap();
-        assert_eq!(task.await, Ok(1));
-    }
-    let held = jobs.start_task("held", |_cx| std::future::pending::<()>()).await.unwrap();
-    let full = StartChildError::ChildrenMax { children_max: 1 };
-    let refused = jobs
-        .start_task("more", |_cx| async { panic!("it must not run") })
-        .await
-        .map(|_: landfall_supervise::ChildTask<()>| ());
-    assert_eq!(refused, Err(full.clone()));
-    let mut stream = jobs.task_stream("more", [1], |_cx, _number| async { panic!("it must not run") });
-    let result: Result<(), _> = stream.next().await.unwrap().result;
-    assert_eq!(result, Err(TaskError::NotStarted(full)));
-    drop(held.linked());
-    end(&jobs).await;
+#[test]
+fn no_more_tasks_than_allowed() {
+    guarded(async {
+        let jobs = Supervisor::dynamic("jobs").children_max(1).clock(clock()).start().await.unwrap();
+        for _ in 0..3 {
+            // The place is free as soon as the result is here.
+            let task = jobs.start_task("one", |_cx| async { 1 }).await.unwrap();
+            assert_eq!(task.await, Ok(1));
+        }
+        let held = jobs.start_task("held", |_cx| std::future::pending::<()>()).await.unwrap();
+        let full = StartChildError::ChildrenMax { children_max: 1 };
+        let refused = jobs
+            .start_task("more", |_cx| async { panic!("it must not run") })
+            .await
+            .map(|_: landfall_supervise::ChildTask<()>| ());
+        assert_eq!(refused, Err(full.clone()));
+        let mut stream = jobs.task_stream("more", [1], |_cx, _number| async { panic!("it must not run") });
+        let result: Result<(), _> = stream.next().await.unwrap().result;
+        assert_eq!(result, Err(TaskError::NotStarted(full)));
+        drop(held.linked());
+        end(&jobs).await;
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_stream_runs_so_many_at_once_and_keeps_the_order_of_its_items() {
-    let (jobs, running, most) = (jobs().await, Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counted = (Arc::clone(&running), Arc::clone(&most));
-    let work = move |_cx, number: u64| {
-        let (running, most) = (Arc::clone(&counted.0), Arc::clone(&counted.1));
-        async move {
-            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            // The first ones take longest.
-            tokio::time::sleep(secs(10 - number)).await;
-            running.fetch_sub(1, Ordering::SeqCst);
-            number * 2
-        }
-    };
-    let stream = jobs.task_stream("double", 0..6_u64, work.clone()).tasks_max(at_once(3));
-    let ordered: Vec<_> = stream.into_stream().map(|done| (done.item, done.result.unwrap())).collect().await;
-    assert_eq!(ordered, (0..6).map(|number| (number, number * 2)).collect::<Vec<_>>());
-    assert_eq!(most.load(Ordering::SeqCst), 3);
-    let mut stream = jobs.task_stream("double", 0..3_u64, work).tasks_max(at_once(3)).unordered();
-    assert_eq!(stream.next().await.unwrap().item, 2);
-    stream.stop().await;
-    end(&jobs).await;
+#[test]
+fn a_stream_runs_so_many_at_once_and_keeps_the_order_of_its_items() {
+    guarded(async {
+        let (jobs, running, most) = (jobs().await, Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let counted = (Arc::clone(&running), Arc::clone(&most));
+        let work = move |_cx, number: u64| {
+            let (running, most) = (Arc::clone(&counted.0), Arc::clone(&counted.1));
+            async move {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                // The first ones take longest.
+                tokio::time::sleep(secs(10 - number)).await;
+                running.fetch_sub(1, Ordering::SeqCst);
+                number * 2
+            }
+        };
+        let stream = jobs.task_stream("double", 0..6_u64, work.clone()).tasks_max(at_once(3));
+        let ordered: Vec<_> = stream.into_stream().map(|done| (done.item, done.result.unwrap())).collect().await;
+        assert_eq!(ordered, (0..6).map(|number| (number, number * 2)).collect::<Vec<_>>());
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+        let mut stream = jobs.task_stream("double", 0..3_u64, work).tasks_max(at_once(3)).unordered();
+        assert_eq!(stream.next().await.unwrap().item, 2);
+        stream.stop().await;
+        end(&jobs).await;
+    });
 }
 
 /// Elixir: `async_stream` without leaking tasks, shuts down unused tasks.
-#[tokio::test(start_paused = true)]
-async fn a_stream_that_is_left_early_leaves_no_task() {
-    let diary = Diary::default();
-    for stops in [true, false] {
-        for strategy in [landfall_supervise::Strategy::Dynamic, landfall_supervise::Strategy::OneForOne] {
-            let jobs = builder("jobs").strategy(strategy).start().await.unwrap();
-            let inner = diary.clone();
-            let mut stream = jobs.task_stream("job", 0..100, move |_cx, number| {
-                let diary = inner.clone();
-                async move {
-                    let _gone = Line(diary.clone(), "gone".to_owned());
-                    diary.write("start");
-                    if number > 0 {
-                        std::future::pending::<()>().await;
+#[test]
+fn a_stream_that_is_left_early_leaves_no_task() {
+    guarded(async {
+        let diary = Diary::default();
+        for stops in [true, false] {
+            for strategy in [landfall_supervise::Strategy::Dynamic, landfall_supervise::Strategy::OneForOne] {
+                let jobs = builder("jobs").strategy(strategy).start().await.unwrap();
+                let inner = diary.clone();
+                let mut stream = jobs.task_stream("job", 0..100, move |_cx, number| {
+                    let diary = inner.clone();
+                    async move {
+                        let _gone = Line(diary.clone(), "gone".to_owned());
+                        diary.write("start");
+                        if number > 0 {
+                            std::future::pending::<()>().await;
+                        }
                     }
+                });
+                stream = stream.tasks_max(at_once(4));
+                assert_eq!(stream.next().await.unwrap().result, Ok(()));
+                let count = |line: &str| diary.read().iter().filter(|known| *known == line).count();
+                if stops {
+                    stream.stop().await;
+                    assert_eq!((count("gone"), jobs.count_children().workers), (count("start"), 0));
+                } else {
+                    drop(stream);
+                    diary.has("gone", count("start")).await;
                 }
-            });
-            stream = stream.tasks_max(at_once(4));
-            assert_eq!(stream.next().await.unwrap().result, Ok(()));
-            let count = |line: &str| diary.read().iter().filter(|known| *known == line).count();
-            if stops {
-                stream.stop().await;
-                assert_eq!((count("gone"), jobs.count_children().workers), (count("start"), 0));
-            } else {
-                drop(stream);
-                diary.has("gone", count("start")).await;
+                end(&jobs).await;
             }
-            end(&jobs).await;
         }
-    }
+    });
 }
 
 /// Elixir: `async_stream` with `timeout`, `on_timeout: :kill_task` and `zip_input_on_exit`.
-#[tokio::test(start_paused = true)]
-async fn an_item_that_is_too_slow_or_fails_is_a_result_with_its_item_and_the_rest_goes_on() {
-    let jobs = jobs().await;
-    let work = |_cx, what: &'static str| async move {
-        match what {
-            "hangs" => std::future::pending().await,
-            "panics" => panic!("ouch"),
-            fine => fine.len(),
+#[test]
+fn an_item_that_is_too_slow_or_fails_is_a_result_with_its_item_and_the_rest_goes_on() {
+    guarded(async {
+        let jobs = jobs().await;
+        let work = |_cx, what: &'static str| async move {
+            match what {
+                "hangs" => std::future::pending().await,
+                "panics" => panic!("ouch"),
+                fine => fine.len(),
+            }
+        };
+        let items = ["one", "hangs", "panics", "three"];
+        let mut stream = jobs.task_stream("job", items, work).tasks_max(at_once(2)).task_limit(secs(2));
+        let mut results = Vec::new();
+        while let Some(done) = stream.next().await {
+            results.push((done.item, done.result.map_err(|error| error.to_string())));
         }
-    };
-    let items = ["one", "hangs", "panics", "three"];
-    let mut stream = jobs.task_stream("job", items, work).tasks_max(at_once(2)).task_limit(secs(2));
-    let mut results = Vec::new();
-    while let Some(done) = stream.next().await {
-        results.push((done.item, done.result.map_err(|error| error.to_string())));
-    }
-    let expected = [
-        ("one", Ok(3)),
-        ("hangs", Err("the task took longer than 2s: task_limit".to_owned())),
-        ("panics", Err("the task ended without an output: panicked: ouch".to_owned())),
-        ("three", Ok(5)),
-    ];
-    assert_eq!(results, expected);
-    assert_eq!(jobs.count_children().workers, 0);
-    // A limit beyond all time is none.
-    let mut stream = jobs.task_stream("job", ["one"], work).task_limit(std::time::Duration::MAX);
-    assert_eq!(stream.next().await.unwrap().result, Ok(3));
-    end(&jobs).await;
+        let expected = [
+            ("one", Ok(3)),
+            ("hangs", Err("the task took longer than 2s: task_limit".to_owned())),
+            ("panics", Err("the task ended without an output: panicked: ouch".to_owned())),
+            ("three", Ok(5)),
+        ];
+        assert_eq!(results, expected);
+        assert_eq!(jobs.count_children().workers, 0);
+        // A limit beyond all time is none.
+        let mut stream = jobs.task_stream("job", ["one"], work).task_limit(std::time::Duration::MAX);
+        assert_eq!(stream.next().await.unwrap().result, Ok(3));
+        end(&jobs).await;
+    });
 }
 
 /// OTP: a monitor, and its `DOWN`.
-#[tokio::test(start_paused = true)]
-async fn the_end_of_an_instance_is_told_to_all_who_wait_for_it() {
-    let (diary, kick) = (Diary::default(), Arc::new(Notify::new()));
-    let tree = builder("app").child(diary.kicked("a", &kick, crash())).start().await.unwrap();
-    let first = tree.which_child("a").unwrap().instance.unwrap();
-    let kicked = async {
-        diary.has("start a", 1).await;
-        kick.notify_one();
-    };
-    let (one, another, ()) = tokio::join!(tree.instance_ended(first), tree.instance_ended(first), kicked);
-    assert_eq!((one, another), (Some(crash()), Some(crash())));
-    assert_eq!(tree.instance_ended(first).await, None);
-    let second = tree.which_child("a").unwrap().instance.unwrap();
-    let (ended, ()) = tokio::join!(tree.instance_ended(second), end(&tree));
-    assert_eq!(ended, Some(Exit::Shutdown));
+#[test]
+fn the_end_of_an_instance_is_told_to_all_who_wait_for_it() {
+    guarded(async {
+        let (diary, kick) = (Diary::default(), Arc::new(Notify::new()));
+        let tree = builder("app").child(diary.kicked("a", &kick, crash())).start().await.unwrap();
+        let first = tree.which_child("a").unwrap().instance.unwrap();
+        let kicked = async {
+            diary.has("start a", 1).await;
+            kick.notify_one();
+        };
+        let (one, another, ()) = tokio::join!(tree.instance_ended(first), tree.instance_ended(first), kicked);
+        assert_eq!((one, another), (Some(crash()), Some(crash())));
+        assert_eq!(tree.instance_ended(first).await, None);
+        let second = tree.which_child("a").unwrap().instance.unwrap();
+        let (ended, ()) = tokio::join!(tree.instance_ended(second), end(&tree));
+        assert_eq!(ended, Some(Exit::Shutdown));
+    });
 }

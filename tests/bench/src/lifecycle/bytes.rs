@@ -6,7 +6,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::terminate::{TASKS, all_wait, wait_for_ever, waiting};
-use super::tools::{self, Flavour};
+use super::tools;
+use crate::flavour::Flavour;
 use crate::{Bound, Cell, Contender, Options, contest};
 
 /// These figures hardly vary.

@@ -15,8 +15,8 @@ use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 
 use super::terminate::{TASKS, all_wait, wait_for_ever};
-use super::tools::Flavour;
 use crate::contest::cells as pair;
+use crate::flavour::Flavour;
 use crate::{Bound, Cell, Contender, Options, contest};
 
 /// How many times the longest spawn is taken for one sample.

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
-use super::tools::{self, Flavour};
+use super::tools;
 use crate::contest::cells as pair;
+use crate::flavour::Flavour;
 use crate::{Bound, Cell, Contender, Options, contest};
 
 pub(super) const TASKS: usize = 20_000;
@@ -45,14 +46,7 @@ fn time(runtime: &Runtime, tasks: usize, batch: impl Future<Output = ()> + Send 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn median_ratio(cell: &Cell) -> f64 {
-        let peer = cell.peer.as_ref().expect("it has one");
-        let mut ratios: Vec<f64> =
-            cell.ours.samples.iter().zip(&peer.samples).map(|(ours, peer)| ours / peer).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
-    }
+    use crate::contest::median_ratio;
 
     /// Against the same measurement without the plant: what a build without optimisation takes says nothing.
     #[test]

@@ -7,8 +7,9 @@ use std::time::Instant;
 use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
 use tokio::task::{JoinSet, yield_now};
 
-use super::tools::{self, Flavour};
+use super::tools;
 use crate::contest::cells as pair;
+use crate::flavour::Flavour;
 use crate::{Bound, Cell, Contender, Options, contest};
 
 pub(super) const TASKS: usize = 100_000;

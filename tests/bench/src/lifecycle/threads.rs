@@ -9,8 +9,9 @@ use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::tools::{self, Flavour};
+use super::tools;
 use crate::contest::cells as pair;
+use crate::flavour::Flavour;
 use crate::{Bound, Cell, Contender, Options, Plant, contest};
 
 const THREADS: usize = 4;

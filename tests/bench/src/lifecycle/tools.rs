@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
-use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,30 +15,6 @@ pub(super) const TRACKER: &str = "TaskTracker";
 pub(super) const TRACKER_TOKEN: &str = "TaskTracker + token";
 pub(super) const JOIN_SET: &str = "JoinSet";
 pub(super) const TOKIO: &str = "tokio::spawn";
-
-/// The runtimes on which it is done.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Flavour {
-    CurrentThread,
-    TwoWorkers,
-}
-
-impl Flavour {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::CurrentThread => "current_thread",
-            Self::TwoWorkers => "two workers",
-        }
-    }
-
-    pub(super) fn build(self) -> Runtime {
-        let built = match self {
-            Self::CurrentThread => Builder::new_current_thread().build(),
-            Self::TwoWorkers => Builder::new_multi_thread().worker_threads(2).build(),
-        };
-        built.expect("the machine has threads for a runtime")
-    }
-}
 
 /// Time enough for everything to drain.
 pub(super) fn in_peace() -> Shutdown {

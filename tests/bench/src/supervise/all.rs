@@ -10,6 +10,7 @@ use landfall_supervise::{ChildSpec, Supervisor, SupervisorBuilder};
 use tokio::task::JoinSet;
 
 use super::children::Children;
+use super::peers::{self, Life, RACTOR, Ractor, TASK_SUPERVISOR};
 use super::{CHILDREN, JOIN_SET, OURS, in_peace, runtime};
 use crate::{Bound, Cell, Contender, Options, Plant, Series, contest};
 
@@ -30,7 +31,8 @@ struct Took {
 
 pub(super) fn cells(options: &Options) -> Vec<Cell> {
     let (runtime, plant) = (runtime(), options.plant());
-    let kept = [OURS, "Supervisor, by calls", JOIN_SET].map(|of| (of, RefCell::new(Vec::new())));
+    let kept =
+        [OURS, "Supervisor, by calls", JOIN_SET, TASK_SUPERVISOR, RACTOR].map(|of| (of, RefCell::new(Vec::new())));
     let keep = |at: usize, took: Took| {
         kept[at].1.borrow_mut().push(took);
         took.start
@@ -39,6 +41,8 @@ pub(super) fn cells(options: &Options) -> Vec<Cell> {
         Contender::new(OURS, || keep(0, runtime.block_on(statically(plant)))),
         Contender::new("Supervisor, by calls", || keep(1, runtime.block_on(by_calls(plant)))),
         Contender::new(JOIN_SET, || keep(2, runtime.block_on(join_set()))),
+        Contender::new(TASK_SUPERVISOR, || keep(3, runtime.block_on(task_supervisor()))),
+        Contender::new(RACTOR, || keep(4, runtime.block_on(ractor()))),
     ];
     let rounds = options.rounds.min(ROUNDS_MAX);
     contest(rounds, &mut contenders);
@@ -54,13 +58,20 @@ pub(super) fn cells(options: &Options) -> Vec<Cell> {
         peer,
         bound: max.map(Bound::Max),
     };
+    let peers = |name: &str, unit, of: fn(&Took) -> f64| {
+        [3, 4].map(|at| cell(name, unit, series(0, of), Some(series(at, of)), None))
+    };
     let [start, stop, left]: [fn(&Took) -> f64; 3] = [|took| took.start, |took| took.stop, |took| took.left];
-    vec![
+    let cells = vec![
         cell("start of 100,000 children", "ms", series(0, start), Some(series(2, start)), Some(START_MS)),
         cell("start of 100,000 children", "ms", series(1, start), Some(series(2, start)), None),
         cell("ordered stop of 100,000 children", "ms", series(0, stop), Some(series(2, stop)), Some(STOP_MS)),
         cell("children alive when stop returns", "", series(0, left), None, Some(0.0)),
-    ]
+    ];
+    let starts = peers("start of 100,000 children", "ms", start);
+    let stops = peers("ordered stop of 100,000 children", "ms", stop);
+    let left = peers("children alive when stop returns", "", left);
+    cells.into_iter().chain(starts).chain(stops).chain(left).collect()
 }
 
 fn worker(children: &Arc<Children>, number: usize, plant: Plant) -> ChildSpec {
@@ -117,6 +128,37 @@ async fn join_set() -> Took {
     let began = Instant::now();
     set.shutdown().await;
     Took { start, stop: milliseconds(began), left: children.alive() as f64 }
+}
+
+/// It has no order: all are cancelled, and waited for.
+async fn task_supervisor() -> Took {
+    let children = Children::new(CHILDREN);
+    let began = Instant::now();
+    let tasks = peers::task_supervisor(&children, Life::Wait);
+    children.all_alive().await;
+    let start = milliseconds(began);
+    let began = Instant::now();
+    tasks.shutdown().await.expect("its children stop");
+    left_after(&children, start, began).await
+}
+
+/// It has no order and does not wait: all are killed.
+async fn ractor() -> Took {
+    let children = Children::new(CHILDREN);
+    let began = Instant::now();
+    let actors = Ractor::start(&children, Life::Wait).await;
+    children.all_alive().await;
+    let start = milliseconds(began);
+    let began = Instant::now();
+    actors.stop().await;
+    left_after(&children, start, began).await
+}
+
+/// What a stop that has returned took and left; the next round begins when that has gone too.
+async fn left_after(children: &Children, start: f64, began: Instant) -> Took {
+    let took = Took { start, stop: milliseconds(began), left: children.alive() as f64 };
+    children.all_gone().await;
+    took
 }
 
 fn milliseconds(began: Instant) -> f64 {

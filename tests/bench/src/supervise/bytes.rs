@@ -9,6 +9,7 @@ use landfall_supervise::{ChildSpec, Supervisor, SupervisorBuilder};
 use tokio::task::JoinSet;
 
 use super::children::Children;
+use super::peers::{self, Life, RACTOR, Ractor, TASK_SUPERVISOR};
 use super::{CHILDREN, JOIN_SET, OURS, in_peace, runtime};
 use crate::contest::cells as pair;
 use crate::{Bound, Cell, Contender, Options, contest};
@@ -30,9 +31,11 @@ pub fn bytes(options: &Options, live: fn() -> usize) -> Vec<Cell> {
     let mut contenders = [
         Contender::new(OURS, || runtime.block_on(ours(live, plant))),
         Contender::new(JOIN_SET, || runtime.block_on(join_set(live))),
+        Contender::new(TASK_SUPERVISOR, || runtime.block_on(task_supervisor(live))),
+        Contender::new(RACTOR, || runtime.block_on(ractor(live))),
     ];
     let series = contest(options.rounds.min(ROUNDS_MAX), &mut contenders);
-    let mut cells = pair("memory of a child", "bytes", series, &[None]);
+    let mut cells = pair("memory of a child", "bytes", series, &[None; 3]);
     if let Some(first) = cells.first().cloned() {
         cells.push(Cell { peer: None, bound: Some(Bound::Max(BYTES)), ..first });
     }
@@ -73,6 +76,25 @@ async fn join_set(live: Live) -> f64 {
     }
     let bytes = a_child(live, before, &children).await;
     set.shutdown().await;
+    bytes
+}
+
+async fn task_supervisor(live: Live) -> f64 {
+    let children = Children::new(CHILDREN);
+    let before = live();
+    let tasks = peers::task_supervisor(&children, Life::Wait);
+    let bytes = a_child(live, before, &children).await;
+    tasks.shutdown().await.expect("its children stop");
+    bytes
+}
+
+async fn ractor(live: Live) -> f64 {
+    let children = Children::new(CHILDREN);
+    let before = live();
+    let actors = Ractor::start(&children, Life::Wait).await;
+    let bytes = a_child(live, before, &children).await;
+    actors.stop().await;
+    children.all_gone().await;
     bytes
 }
 

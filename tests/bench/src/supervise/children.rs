@@ -50,6 +50,13 @@ impl Children {
         }
     }
 
+    /// Waits until none lives any more.
+    pub(super) async fn all_gone(&self) {
+        while self.alive() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Works until it is told to crash.
     pub(super) async fn work(self: Arc<Self>, number: usize) -> Result<(), &'static str> {
         let _alive = self.came_up(number);

@@ -3,6 +3,7 @@
 mod all;
 mod bytes;
 mod children;
+mod peers;
 mod restarts;
 mod storm;
 

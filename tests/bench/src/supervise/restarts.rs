@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use landfall_lifecycle::Terminate;
 use landfall_supervise::{ChildSpec, Supervisor, SupervisorBuilder};
+use task_supervisor::SupervisorHandle;
 use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::children::Children;
+use super::peers::{self, Life, RACTOR, Ractor, TASK_SUPERVISOR};
 use super::{CHILDREN, JOIN_SET, OURS, in_peace, runtime};
 use crate::contest::cells as pair;
 use crate::{Bound, Cell, Contender, Options, Plant, Series, contest};
@@ -19,6 +21,9 @@ const CRASHES: usize = 1_000;
 const PACE: Duration = Duration::from_millis(2);
 /// The next child to crash is so many further on: no prime factor in common with a count of children.
 const STEP: usize = 7_919;
+
+/// Crashes a round of the peers whose restarts wait for a timer.
+const FEW_CRASHES: usize = 100;
 
 /// Children of the small trees.
 const FEW: usize = 100;
@@ -39,6 +44,8 @@ pub(super) fn cells(options: &Options) -> Vec<Cell> {
         ("the same at 100", tree(FEW, NARROW)),
         ("wide window at 100", tree(FEW, WIDE)),
         ("JoinSet loop at 100", join_set(&runtime, FEW)),
+        (TASK_SUPERVISOR, task_supervisor(&runtime, CHILDREN)),
+        (RACTOR, ractor(&runtime, CHILDREN)),
     ];
     // 11,000 crashes in all, besides those of the rounds that warm up.
     let rounds = options.rounds.div_ceil(10);
@@ -48,7 +55,7 @@ pub(super) fn cells(options: &Options) -> Vec<Cell> {
         .zip(&mut tails)
         .map(|((name, subject), tails)| {
             Contender::new(name, || {
-                let [median, tail] = runtime.block_on(round(&subject.children));
+                let [median, tail] = runtime.block_on(round(&subject.children, subject.crashes));
                 tails.push(tail);
                 median
             })
@@ -70,14 +77,15 @@ pub(super) fn cells(options: &Options) -> Vec<Cell> {
 
 /// Our large tree beside the loop and beside the small one; the small one beside that with the wide window.
 fn judged(series: Vec<Series>, name: &'static str, ratio: f64) -> impl Iterator<Item = Cell> {
-    let [ours, loops, few, wide, few_loops] = <[Series; 5]>::try_from(series).expect("there are five subjects");
+    let [ours, loops, few, wide, few_loops, tasks, ractor] =
+        <[Series; 7]>::try_from(series).expect("there are seven subjects");
     let is_median = name.ends_with("p50");
     let flat = is_median.then_some(Bound::RatioMax(FLAT));
     let large = pair(
         &format!("{name}, 100,000 children"),
         "us",
-        vec![ours, loops, few.clone()],
-        &[Some(Bound::RatioMax(ratio)), flat],
+        vec![ours, loops, few.clone(), tasks, ractor],
+        &[Some(Bound::RatioMax(ratio)), flat, None, None],
     );
     let windows = pair(&format!("{name}, all restarts in the window"), "us", vec![wide, few.clone()], &[flat]);
     let small = pair(&format!("{name}, 100 children"), "us", vec![few, few_loops], &[None]);
@@ -85,29 +93,32 @@ fn judged(series: Vec<Series>, name: &'static str, ratio: f64) -> impl Iterator<
 }
 
 /// The median and the 99th percentile of a round, in microseconds.
-async fn round(children: &Arc<Children>) -> [f64; 2] {
+async fn round(children: &Arc<Children>, crashes: usize) -> [f64; 2] {
     let children = Arc::clone(children);
     // On a worker, as the children are: the main thread would have to be woken each time.
     let crashing = tokio::spawn(async move {
-        let mut took = Vec::with_capacity(CRASHES);
-        for crash in 0..CRASHES {
+        let mut took = Vec::with_capacity(crashes);
+        for crash in 0..crashes {
             tokio::time::sleep(PACE).await;
             took.push(children.crash(crash * STEP % children.len()).await);
         }
         took.sort_unstable();
-        [took[CRASHES / 2], took[CRASHES * 99 / 100]].map(|took| took.as_secs_f64() * 1e6)
+        [took[crashes / 2], took[crashes * 99 / 100]].map(|took| took.as_secs_f64() * 1e6)
     });
     crashing.await.expect("who crashes others does not panic")
 }
 
 struct Subject {
     children: Arc<Children>,
+    crashes: usize,
     kept: Kept,
 }
 
 enum Kept {
     Tree(Supervisor),
     Loop(AbortHandle),
+    Tasks(SupervisorHandle),
+    Actors(Ractor),
 }
 
 impl Subject {
@@ -119,6 +130,8 @@ impl Subject {
                 assert_eq!(self.children.alive(), 0);
             }
             Kept::Loop(driver) => driver.abort(),
+            Kept::Tasks(tasks) => runtime.block_on(tasks.shutdown()).expect("its children stop"),
+            Kept::Actors(actors) => runtime.block_on(actors.stop()),
         }
     }
 }
@@ -129,7 +142,7 @@ fn ours(runtime: &Runtime, count: usize, window: (u32, Duration), plant: Plant) 
     let builder = (0..count).map(|number| worker(&children, number, plant)).fold(builder, SupervisorBuilder::child);
     let tree = runtime.block_on(builder.start()).expect("the children start");
     runtime.block_on(children.all_alive());
-    Subject { children, kept: Kept::Tree(tree) }
+    Subject { children, crashes: CRASHES, kept: Kept::Tree(tree) }
 }
 
 fn worker(children: &Arc<Children>, number: usize, plant: Plant) -> ChildSpec {
@@ -163,5 +176,22 @@ fn join_set(runtime: &Runtime, count: usize) -> Subject {
         }
     });
     runtime.block_on(children.all_alive());
-    Subject { children, kept: Kept::Loop(driver.abort_handle()) }
+    Subject { children, crashes: CRASHES, kept: Kept::Loop(driver.abort_handle()) }
+}
+
+fn task_supervisor(runtime: &Runtime, count: usize) -> Subject {
+    let children = Children::new(count);
+    let tasks = {
+        let _entered = runtime.enter();
+        peers::task_supervisor(&children, Life::Work)
+    };
+    runtime.block_on(children.all_alive());
+    Subject { children, crashes: FEW_CRASHES, kept: Kept::Tasks(tasks) }
+}
+
+fn ractor(runtime: &Runtime, count: usize) -> Subject {
+    let children = Children::new(count);
+    let actors = runtime.block_on(Ractor::start(&children, Life::Work));
+    runtime.block_on(children.all_alive());
+    Subject { children, crashes: FEW_CRASHES, kept: Kept::Actors(actors) }
 }

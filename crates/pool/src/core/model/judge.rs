@@ -24,7 +24,9 @@ impl Model {
         assert_eq!(counted(Closing), self.closing.len(), "closes");
         let in_core = self.conns.values().filter(|place| **place == Place::Core).count();
         assert_eq!(counted(Idle) + counted(Granted), in_core, "connections in the core");
-        assert!(self.core.counts.used() <= self.slots_max, "more than the cap ever was");
+        let used = self.conns.len() + self.connecting.len();
+        assert!(used <= self.slots_max, "{used} are more than the cap ever was");
+        assert_eq!(self.core.counts.used(), used, "what counts against the cap");
         assert_eq!(self.core.queue.queued(), self.line.len(), "the line");
         assert_eq!(self.core.queue.len(), self.line.len() + self.aside.len(), "all who wait");
         assert!(counted(Idle) == 0 || self.line.is_empty(), "idle connections beside claims in line");

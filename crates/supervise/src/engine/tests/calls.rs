@@ -1,6 +1,5 @@
 //! Calls and OTP's answers to them.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::{Call, Event, Reply};
@@ -66,12 +65,12 @@ fn instances_of_a_template_under_calls() {
     assert!(!world.live.contains_key(&first));
     // It has gone; that it is gone is what was asked for.
     assert_eq!(world.terminate_child(first), Reply::Terminate(Ok(())));
-    let foreign = InstanceId { supervisor: 2, number: 1 };
+    let foreign = InstanceId { supervisor: 2, number: 1, place: 0 };
     let not_found = TerminateChildError::NotFound { child: foreign.into() };
     assert_eq!(world.terminate_child(foreign), Reply::Terminate(Err(not_found)));
     assert_eq!(world.restart_child(second), Reply::Restart(Err(RestartChildError::SimpleOneForOne)));
     assert_eq!(world.delete_child(second), Reply::Delete(Err(DeleteChildError::SimpleOneForOne)));
-    let start = Call::Start { spec: Arc::new(permanent("a")), make: "spec" };
+    let start = Call::Start { spec: permanent("a").into(), make: "spec" };
     assert_eq!(world.call(start), Reply::Start(Err(StartChildError::SimpleOneForOne)));
 }
 
@@ -81,9 +80,9 @@ fn an_instance_has_the_spec_of_its_template() {
     let mut world = World::started(settings(Strategy::SimpleOneForOne, 2, secs(5)), &[temporary("t")]);
     let instances: Vec<_> = (0..3).map(|_| world.start_instance().unwrap().unwrap()).collect();
     for instance in &instances {
-        assert_eq!(*world.machine.find(&(*instance).into()).unwrap().spec, temporary("t"));
+        assert_eq!(world.machine.find(&(*instance).into()).unwrap().spec.info(), temporary("t"));
     }
-    assert_eq!(world.machine.find(&InstanceId { supervisor: 2, number: 1 }.into()), None);
+    assert_eq!(world.machine.find(&InstanceId { supervisor: 2, number: 1, place: 0 }.into()), None);
     world.terminate_child(instances[0]);
     assert_eq!(world.machine.find(&instances[0].into()), None);
 }
@@ -100,7 +99,7 @@ fn children_are_listed_newest_first() {
     world.delete_child("a");
     assert_eq!(ids(&world), ["b"]);
     // OTP: get_childspec takes an instance, too.
-    assert_eq!(*world.machine.find(&world.instance("b").into()).unwrap().spec, permanent("b"));
+    assert_eq!(world.machine.find(&world.instance("b").into()).unwrap().spec.info(), permanent("b"));
 }
 
 /// OTP: extra_return, but for the extra information, which passes by the engine.

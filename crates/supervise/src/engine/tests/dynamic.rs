@@ -25,7 +25,7 @@ fn ids_may_repeat_and_calls_name_instances() {
         Reply::Start(Err(StartChildError::NoTemplate))
     );
     assert_eq!(world.terminate_child(first), Reply::Terminate(Ok(())));
-    assert_eq!(world.machine.find(&second.into()).map(|row| (*row.spec).clone()), Some(transient("a")));
+    assert_eq!(world.machine.find(&second.into()).map(|row| row.spec.info()), Some(transient("a")));
     assert_eq!(world.counts(), [1, 1, 0, 1]);
 }
 

@@ -1,6 +1,5 @@
 //! Engines with planted faults, which the model and the invariants must catch.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::test_runner::TestError;
@@ -61,13 +60,13 @@ impl Machine for Faulty {
         if matches!((self.fault, &event), (Fault::LosesEnds, Event::Exited(..))) && self.every(5) {
             return Vec::new();
         }
-        let mut actions = self.engine.on(event, now);
+        let mut actions = Machine::on(&mut self.engine, event, now);
         match self.fault {
             Fault::SecondInstance => {
                 let second = actions.iter().find_map(|action| match action {
                     Action::Start { instance, spec, make } => {
                         let instance = InstanceId { number: instance.number + 1_000_000, ..*instance };
-                        Some(Action::Start { instance, spec: Arc::clone(spec), make: *make })
+                        Some(Action::Start { instance, spec: spec.clone(), make: *make })
                     }
                     _ => None,
                 });

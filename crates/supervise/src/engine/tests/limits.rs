@@ -67,6 +67,9 @@ fn a_shutdown_that_is_over_already_aborts_all_at_once() {
     }
     world.terminate(secs(0), secs(0));
     assert_eq!(world.story().matches("abort").count(), 3);
+    // They had no time in which they could have become stuck; whoever aborted the supervisor waits for it.
+    assert!(!world.is_straggling);
+    assert_eq!(world.states(), ["a stopping", "b stopping", "c stopping"]);
 }
 
 #[test]

@@ -17,4 +17,5 @@ mod starts;
 mod stops;
 mod strategies;
 mod stuck;
+mod table;
 mod world;

@@ -1,7 +1,5 @@
 //! The engine against the model, and against what must always hold.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -71,7 +69,7 @@ fn do_to_both<E: Machine>(world: &mut World<E>, model: &mut Model, op: &Op, stra
             (reply, model.start_child(None))
         }
         Op::Start(_, spec) => {
-            let call = Call::Start { spec: Arc::new(spec.clone()), make: "" };
+            let call = Call::Start { spec: spec.clone().into(), make: "" };
             (world.call(call), model.start_child(Some(spec.clone())))
         }
         Op::Restart(at) => (world.restart_child(id(at)), model.restart_child(id(at))),
@@ -181,7 +179,7 @@ fn random_step<E: Machine>(audit: &mut Audit<E>, op: &Op, strategy: Restarts) ->
         Op::Lingers(at) => nth(at).map_or(Ok(()), |instance| audit.tell(Event::Lingers(instance))),
         Op::Stuck(at) => nth(at).map_or(Ok(()), |instance| audit.tell(Event::Stuck(instance))),
         Op::Stale(number) => {
-            let instance = InstanceId { supervisor: 1, number };
+            let instance = InstanceId { supervisor: 1, number, place: (number % 5) as u32 };
             if audit.live.contains_key(&instance) {
                 return Ok(());
             }
@@ -190,7 +188,7 @@ fn random_step<E: Machine>(audit: &mut Audit<E>, op: &Op, strategy: Restarts) ->
             audit.tell(Event::Exited(instance, Exit::Aborted))
         }
         Op::Start(..) if strategy == Restarts::SimpleOneForOne => audit.call(Call::StartInstance { make: "" }),
-        Op::Start(_, spec) => audit.call(Call::Start { spec: Arc::new(spec), make: "" }),
+        Op::Start(_, spec) => audit.call(Call::Start { spec: spec.into(), make: "" }),
         Op::Restart(at) => audit.call(Call::Restart(reference(at))),
         Op::Delete(at) => audit.call(Call::Delete(reference(at))),
         Op::Terminate(at) => audit.call(Call::Terminate(reference(at))),

@@ -1,7 +1,5 @@
 //! Calls that wait: for a group restart, or for what another call does to the same child.
 
-use std::sync::Arc;
-
 use super::super::{Call, CallId, Event, Reply, Up};
 use super::world::*;
 use crate::call_error::{Refused, RestartChildError, StartChildError};
@@ -9,7 +7,7 @@ use crate::exit::Exit;
 use crate::policy::Strategy;
 
 fn start(id: &str) -> Call<&'static str> {
-    Call::Start { spec: Arc::new(permanent(id)), make: "by call" }
+    Call::Start { spec: permanent(id).into(), make: "by call" }
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Who is restarted after which end.
 
-use std::sync::Arc;
-
 use super::super::{Call, Reply};
 use super::world::*;
 use crate::call_error::StartChildError;
@@ -154,7 +152,7 @@ fn what_a_temporary_child_is_made_from_is_not_kept() {
         for _ in 0..100 {
             world.start_instance().unwrap();
         }
-        world.machine.children.iter().filter(|(_, child)| child.make.is_some()).count()
+        world.machine.children.newest_first().filter(|(_, child)| child.make.is_some()).count()
     };
     assert_eq!(kept(RestartType::Permanent), 100);
     assert_eq!(kept(RestartType::Transient), 100);
@@ -169,7 +167,7 @@ fn a_temporary_sibling_is_stopped_by_a_group_restart_and_not_started_again() {
         world.crash("a");
         world.assert_story("gone a, stop b, gone b, start a, up a");
         world.assert_states(&["a running"]);
-        let call = Call::Start { spec: Arc::new(temporary("b")), make: "again" };
+        let call = Call::Start { spec: temporary("b").into(), make: "again" };
         assert!(matches!(world.call(call), Reply::Start(Ok(_))));
     }
 }

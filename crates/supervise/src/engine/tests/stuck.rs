@@ -75,7 +75,7 @@ fn a_start_that_does_not_end_is_stuck_too() {
     let mut world = World::started(leaving(Strategy::OneForOne), &[]);
     world.starting("a", [OnStart::Hangs]);
     world.stopping("a", OnStop::Immortal);
-    let call = world.begin_call(Call::Start { spec: std::sync::Arc::new(permanent("a")), make: "by call" });
+    let call = world.begin_call(Call::Start { spec: permanent("a").into(), make: "by call" });
     world.advance(secs(31));
     let failed = StartChildError::Failed { id: "a".into(), cause: Exit::Straggler };
     assert_eq!(world.replies[&call], Reply::Start(Err(failed)));

@@ -1,7 +1,6 @@
 //! A world of children that start, run and stop as a script says, so that a test reads as a story.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{Action, Budget, Call, CallId, Engine, Event, Reply, Row, Settings, Up};
@@ -68,7 +67,9 @@ pub(super) trait Machine {
 
 impl Machine for Engine<&'static str> {
     fn on(&mut self, event: Event<&'static str>, now: Duration) -> Vec<Action<&'static str>> {
-        Self::on(self, event, now)
+        let mut actions = Vec::new();
+        Self::on(self, event, now, &mut actions);
+        actions
     }
 
     fn engine(&self) -> &Engine<&'static str> {
@@ -117,11 +118,11 @@ pub(super) struct World<E = Engine<&'static str>> {
 }
 
 pub(super) fn engine(settings: Settings, specs: &[SpecInfo]) -> Engine<&'static str> {
-    let template = (settings.strategy == Strategy::SimpleOneForOne).then(|| Arc::new(specs[0].clone()));
+    let template = (settings.strategy == Strategy::SimpleOneForOne).then(|| specs[0].clone().into());
     let is_simple = template.is_some();
     let mut engine = Engine::new(1, settings, template, 42);
     for spec in specs.iter().filter(|_| !is_simple) {
-        engine.add(Arc::new(spec.clone()), "static");
+        engine.add(spec.clone().into(), "static");
     }
     engine
 }
@@ -276,7 +277,7 @@ impl<E: Machine> World<E> {
     /// `start_child`: the instance, or none if it declined.
     #[track_caller]
     pub(super) fn start_child(&mut self, spec: SpecInfo) -> Result<Option<InstanceId>, StartChildError> {
-        Self::started_child(self.call(Call::Start { spec: Arc::new(spec), make: "by call" }))
+        Self::started_child(self.call(Call::Start { spec: spec.into(), make: "by call" }))
     }
 
     /// `start_child` of a template.

@@ -1,6 +1,7 @@
 //! What can change in a pool, as those who listen are told it.
 
-use std::fmt::{self, Display, Formatter};
+mod text;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -150,10 +151,4 @@ pub enum CloseReason {
     Broken,
     /// A check failed, or took too long.
     CheckFailed,
-}
-
-impl Display for SlotId {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.index, self.generation)
-    }
 }

@@ -1,0 +1,197 @@
+//! The task that takes one generation from its start to its end.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use landfall_lifecycle::{Clock, Reason, Report, Shutdown, Terminate};
+use tokio::sync::{oneshot, watch};
+
+use super::closed::{CloseCause, Closed};
+use super::generation::Generation;
+use super::handshake;
+use super::phase::{Event, Life};
+use super::session::Session;
+use super::start_error::{StartError, Started};
+use crate::endpoint::Endpoint;
+use crate::handlers::Handlers;
+use crate::identity::Identity;
+use crate::messages::FailurePolicy;
+use crate::options::StubOptions;
+use crate::panics::message_of;
+use crate::stub::{Handle, Stub};
+use crate::wire::Wire;
+
+/// What a plugin is, whichever generation serves it.
+pub(crate) struct Plugin {
+    pub(crate) identity: Identity,
+    pub(crate) options: StubOptions,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) handlers: Handlers,
+    pub(crate) failure_policy: Option<FailurePolicy>,
+    pub(crate) on_close: Option<OnClose>,
+    pub(crate) clock: Clock,
+}
+
+impl Plugin {
+    /// The instants of a stop that begins now.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        let StubOptions { stop_grace, stop_abort, .. } = self.options;
+        Shutdown::within_on(self.clock.clone(), stop_grace, stop_grace + stop_abort)
+    }
+}
+
+pub(crate) type OnClose = Box<dyn Fn(Stub, Closed) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// What the handle of a stub and the tasks of its generations share.
+pub(crate) struct Core {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) life: watch::Sender<Life>,
+    pub(crate) stub: Weak<Handle>,
+}
+
+type Answer = oneshot::Sender<Result<Started, StartError>>;
+
+/// Starts a generation, has it serve, and ends it; then tells the user of the end. Whoever started it gets `answer`, and
+/// stops it by dropping the other end before that.
+pub(crate) async fn drive(course: Course, mut answer: Answer) {
+    let (core, generation) = (Arc::clone(&course.core), Arc::clone(&course.generation));
+    let mut connected = None;
+    let begun = tokio::select! {
+        // The stop first.
+        biased;
+        () = stopped(&generation) => Err(StartError::Stopped),
+        () = answer.closed() => Err(StartError::Stopped),
+        result = begin(&core, &generation, &mut connected) => result,
+    };
+    let error = match begun {
+        Ok(started) => {
+            serve(&core, &generation, connected.as_ref(), started, answer).await;
+            None
+        }
+        Err(error) => {
+            let cause = error.cause().unwrap_or_else(|| CloseCause::Refused(error.to_string()));
+            core.on(&generation, Event::End(cause));
+            Some((answer, error))
+        }
+    };
+    end(&core, &generation, connected.as_ref()).await;
+    let closed = core.closed(generation.number);
+    drop(course);
+    if let Some((answer, error)) = error {
+        // Not before the end: whoever hears of the failure may start again at once.
+        drop(answer.send(Err(error)));
+    }
+    if let (Some(closed), Some(_)) = (closed, connected) {
+        core.tell(closed).await;
+    }
+}
+
+/// Connects, registers and is configured. `connected` says whether there was a connection.
+async fn begin(core: &Core, generation: &Generation, connected: &mut Option<Wire>) -> Result<Started, StartError> {
+    let plugin = &core.plugin;
+    let connection = handshake::connect(plugin, generation).await?;
+    let session = Arc::new(Session::new(Arc::clone(plugin), generation.number));
+    let wire = connected.insert(handshake::open(plugin, generation, connection, Arc::clone(&session))?);
+    let runtime = handshake::register(plugin, generation, wire, &session).await?;
+    Ok(Started { generation: generation.number, runtime })
+}
+
+/// Serves until somebody stops the generation or its connection is lost.
+async fn serve(core: &Core, generation: &Generation, wire: Option<&Wire>, started: Started, answer: Answer) {
+    let Some(wire) = wire else { return };
+    core.on(generation, Event::Serve(wire.clone()));
+    let (name, runtime) = (&core.plugin.identity.name, &started.runtime);
+    tracing::info!(plugin.name = name, generation = generation.number, runtime.name, runtime.version, "plugin serves");
+    if answer.send(Ok(started)).is_err() {
+        core.on(generation, Event::End(CloseCause::Stopped));
+        return;
+    }
+    let cause = tokio::select! {
+        // The stop first: a loss that follows from it is none.
+        biased;
+        () = stopped(generation) => CloseCause::Stopped,
+        loss = wire.lost() => CloseCause::Lost(loss),
+    };
+    core.on(generation, Event::End(cause));
+}
+
+/// Waits until somebody stops the generation, or the stub as a whole.
+async fn stopped(generation: &Generation) {
+    let terminating = generation.tasks.token();
+    tokio::select! {
+        () = generation.stop.cancelled() => {}
+        () = terminating.cancelled() => {}
+    }
+}
+
+/// Ends the generation: first its handlers, then its wire, whose last messages may be their answers. Returns when
+/// nothing of it runs.
+async fn end(core: &Core, generation: &Generation, wire: Option<&Wire>) {
+    let how = core.plugin.shutdown();
+    tokio::select! {
+        // What it finds is in the report of the whole.
+        _ = generation.handlers.terminate(&how) => {}
+        // A handler that outlives this is stuck, and the socket must not stay open for its sake.
+        () = how.abort_reached() => {}
+    }
+    if let Some(wire) = wire {
+        wire.close();
+    }
+    let report = match generation.tasks.terminate(&how).await {
+        Ok(report) => report,
+        // This task is not of the generation.
+        Err(error) => Report::new(generation.tasks.name().to_owned(), Reason::Requested).with_error(error.to_string()),
+    };
+    let running = generation.running();
+    if !running.is_empty() {
+        let name = &core.plugin.identity.name;
+        tracing::warn!(plugin.name = name, generation = generation.number, ?running, "generation outlived its stop");
+        core.on(generation, Event::Overdue(report));
+        generation.tasks.ended().await;
+    }
+}
+
+impl Core {
+    /// Moves the phase on, by what happened to a generation.
+    pub(crate) fn on(&self, of: &Generation, event: Event) -> bool {
+        let mut event = Some(event);
+        self.life.send_if_modified(|life| event.take().is_some_and(|event| life.on(of.number, event)))
+    }
+
+    /// How `number` is ending.
+    fn closed(&self, number: u64) -> Option<Closed> {
+        match &*self.life.borrow() {
+            Life::Ending(generation, cause) if generation.number == number => {
+                Some(Closed { generation: number, cause: cause.clone() })
+            }
+            Life::Stuck(_, ended) if ended.closed.generation == number => Some(ended.closed.clone()),
+            _ => None,
+        }
+    }
+
+    /// Tells the user of an end.
+    async fn tell(&self, closed: Closed) {
+        let name = &self.plugin.identity.name;
+        tracing::info!(plugin.name = name, generation = closed.generation, cause = %closed.cause, "plugin's connection ended");
+        let (Some(on_close), Some(handle)) = (&self.plugin.on_close, self.stub.upgrade()) else { return };
+        let told = AssertUnwindSafe(async { on_close(Stub::of(handle), closed).await });
+        if let Err(payload) = told.catch_unwind().await {
+            tracing::error!(plugin.name = name, error = message_of(payload), "on_close panicked");
+        }
+    }
+}
+
+/// A generation on its way through the phases. Wherever it is dropped, its task unpolled or half-way, the phase says
+/// that it has gone.
+pub(crate) struct Course {
+    pub(crate) core: Arc<Core>,
+    pub(crate) generation: Arc<Generation>,
+}
+
+impl Drop for Course {
+    fn drop(&mut self) {
+        self.core.on(&self.generation, Event::Gone(self.generation.tasks.report()));
+    }
+}

@@ -1,0 +1,165 @@
+//! What the runtime asks of one generation: the service `Plugin`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use prost::Message;
+use tokio::sync::watch;
+
+use super::drive::Plugin;
+use crate::events::EventMask;
+use crate::handler_cx::HandlerCx;
+use crate::handlers::{decode, failed};
+use crate::messages::{
+    ConfigureRequest, ConfigureResponse, Container, PodSandbox, SynchronizeRequest, SynchronizeResponse,
+};
+use crate::runtime_info::{Configuration, RuntimeInfo};
+use crate::update::into_messages;
+use crate::wire::{Code, Request, Service, Status};
+
+/// The service of NRI that a plugin serves.
+pub(crate) const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
+
+/// What one generation serves.
+pub(super) struct Session {
+    plugin: Arc<Plugin>,
+    generation: u64,
+    /// What came of the first `Configure`; nothing yet, before it.
+    configured: watch::Sender<Option<Configured>>,
+    /// The parts of a synchronization that have come. They go with the session, so a broken one leaves none behind.
+    parts: Mutex<Parts>,
+}
+
+pub(super) type Configured = Result<RuntimeInfo, String>;
+
+#[derive(Default)]
+struct Parts {
+    pods: Vec<PodSandbox>,
+    containers: Vec<Container>,
+    bytes: usize,
+}
+
+impl Session {
+    pub(super) fn new(plugin: Arc<Plugin>, generation: u64) -> Self {
+        Self { plugin, generation, configured: watch::Sender::new(None), parts: Mutex::default() }
+    }
+
+    /// Waits until the runtime has configured the plugin, or the plugin has refused its configuration.
+    pub(super) async fn configured(&self) -> Configured {
+        let mut changes = self.configured.subscribe();
+        match changes.wait_for(Option::is_some).await {
+            Ok(configured) => configured.clone().unwrap_or_else(|| Err("it never came".to_owned())),
+            Err(_) => Err("it never came".to_owned()),
+        }
+    }
+
+    async fn answer(&self, mut request: Request) -> Result<Vec<u8>, Status> {
+        if request.service != PLUGIN_SERVICE {
+            let message = format!("this plugin has no service {:?}", request.service);
+            return Err(Status::new(Code::UNIMPLEMENTED, message));
+        }
+        let cx = HandlerCx::of(&mut request, self.generation);
+        match request.method.as_str() {
+            "Configure" => self.configure(cx, decode(request.payload)?).await,
+            "Synchronize" => {
+                let bytes = request.payload.len();
+                self.synchronize(cx, decode(request.payload)?, bytes).await
+            }
+            // No runtime sends it; what it would mean is that the connection will be closed.
+            "Shutdown" => Ok(Vec::new()),
+            method => self.plugin.handlers.on_method(method, cx, request.payload).await,
+        }
+    }
+
+    async fn configure(&self, cx: HandlerCx, request: ConfigureRequest) -> Result<Vec<u8>, Status> {
+        let runtime = RuntimeInfo::of(&request);
+        let subscribed = self.subscribe(cx, runtime.clone(), request.config).await;
+        let result = match &subscribed {
+            Ok(events) => {
+                let failure_policy = self.plugin.failure_policy;
+                let events = i32::try_from(events.bits()).unwrap_or(i32::MAX);
+                Ok(ConfigureResponse { events, failure_policy }.encode_to_vec())
+            }
+            Err(error) => Err(failed(error.clone().into())),
+        };
+        let configured = subscribed.map(|_| runtime);
+        self.configured.send_if_modified(|before| before.is_none() && before.replace(configured).is_none());
+        result
+    }
+
+    /// What the plugin subscribes to: never nothing, which a runtime reads as everything.
+    async fn subscribe(&self, cx: HandlerCx, runtime: RuntimeInfo, config: String) -> Result<EventMask, String> {
+        let (registered, known) = (self.plugin.handlers.events(), runtime.known_events());
+        let events = registered.and(known);
+        let version = runtime.version.clone();
+        if events != registered {
+            let unknown = registered.without(known);
+            tracing::warn!(runtime.version = version, %unknown, "the runtime is too old for some handlers");
+        }
+        let chosen = match &self.plugin.handlers.configure {
+            None => events,
+            Some(handler) => {
+                let configuration = Configuration { runtime, config, events };
+                handler(cx, configuration).await.map_err(|error| error.to_string())?
+            }
+        };
+        let wider = chosen.without(events);
+        if !wider.is_empty() {
+            return Err(format!(
+                "`on_configure` chose events that have no handler, or that the runtime lacks: {wider}"
+            ));
+        }
+        if chosen.is_empty() {
+            return Err(format!("nothing to subscribe to is left: {registered} of runtime {version}"));
+        }
+        Ok(chosen)
+    }
+
+    async fn synchronize(&self, cx: HandlerCx, request: SynchronizeRequest, bytes: usize) -> Result<Vec<u8>, Status> {
+        let SynchronizeRequest { pods, containers, more } = request;
+        let Some(all) = self.add_part(pods, containers, bytes, more)? else {
+            return Ok(SynchronizeResponse { update: Vec::new(), more: true }.encode_to_vec());
+        };
+        let update = match &self.plugin.handlers.synchronize {
+            None => Vec::new(),
+            Some(handler) => {
+                let updates = handler(cx, all.pods, all.containers).await.map_err(failed)?;
+                into_messages(updates, None).map_err(|error| failed(error.into()))?
+            }
+        };
+        Ok(SynchronizeResponse { update, more: false }.encode_to_vec())
+    }
+
+    /// Keeps a part, or gives all of them if it is the last.
+    fn add_part(
+        &self,
+        pods: Vec<PodSandbox>,
+        containers: Vec<Container>,
+        bytes: usize,
+        more: bool,
+    ) -> Result<Option<Parts>, Status> {
+        let bytes_max = self.plugin.options.synchronize_bytes_max;
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = parts.bytes.saturating_add(bytes);
+        if sum > bytes_max {
+            let dropped = std::mem::take(&mut *parts);
+            drop((parts, dropped));
+            let message = format!(
+                "the synchronization has more than {bytes_max} bytes: see `StubOptions::synchronize_bytes_max`"
+            );
+            tracing::error!(bytes_max, "synchronization is too long");
+            return Err(Status::new(Code::RESOURCE_EXHAUSTED, message));
+        }
+        parts.bytes = sum;
+        parts.pods.extend(pods);
+        parts.containers.extend(containers);
+        Ok((!more).then(|| std::mem::take(&mut *parts)))
+    }
+}
+
+impl Service for Session {
+    fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Result<Vec<u8>, Status>> {
+        async move { self.answer(request).await }.boxed()
+    }
+}

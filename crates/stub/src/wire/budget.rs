@@ -1,0 +1,61 @@
+//! How many bytes of requests and responses may be held at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes in assembly, and of requests that are handled, under one cap.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    bytes_max: usize,
+    used: AtomicUsize,
+}
+
+/// Bytes taken from a [`Budget`]; they go back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    budget: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self(Arc::new(Shared { bytes_max, used: AtomicUsize::new(0) }))
+    }
+
+    /// Takes `bytes`, unless the cap would be passed.
+    pub(super) fn take(&self, bytes: usize) -> Option<Held> {
+        let shared = &self.0;
+        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= shared.bytes_max);
+        shared.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
+        Some(Held { budget: Arc::clone(shared), bytes })
+    }
+
+    #[cfg(test)]
+    pub(super) fn used(&self) -> usize {
+        self.0.used.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_comes_back() {
+        let budget = Budget::new(10);
+        let six = budget.take(6).expect("it fits");
+        assert!(budget.take(5).is_none() && budget.take(usize::MAX).is_none());
+        let four = budget.take(4).expect("it fits exactly");
+        drop((six, four));
+        assert_eq!(budget.used(), 0);
+    }
+}

@@ -1,0 +1,8 @@
+//go:build nri08
+
+package main
+
+const isValidating = false
+
+// A runtime before v0.12 does not tell which version of NRI it speaks: stubs know it by these.
+const runtimeName, runtimeVersion = "containerd", "v2.1.4"
