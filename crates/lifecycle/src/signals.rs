@@ -49,6 +49,9 @@ impl From<Signal> for Reason {
 /// themselves any more, **not even after this value was dropped**: handlers stay installed for the process's life
 /// (tokio: `signal`), so whoever calls `new` takes on to end the process.
 ///
+/// A signal that comes while `new` runs is received if no other thread may take it: threads that live by then should have
+/// it blocked, or start later, as those of a [`service`](crate::service) do.
+///
 /// Every value receives every signal. A burst counts once: signals of one number that arrive before the one before was
 /// received become one, in the kernel or in tokio. Signals of different numbers are all received, `SIGTERM` first.
 ///
@@ -95,9 +98,28 @@ mod sys {
     use std::io;
     use std::task::{Context, Poll};
 
+    use nix::sys::signal::{SigSet, SigmaskHow, Signal};
     use tokio::signal::unix::{self, SignalKind};
 
-    use super::Signal;
+    /// Has the kernel keep this thread's signals until it is dropped.
+    ///
+    /// A signal that comes when its handler is installed but does not know yet whom to tell is lost
+    /// (signal-hook-registry: `register`): neither ended nor heard, the process would run on.
+    pub(super) struct HeldBack(SigSet);
+
+    impl HeldBack {
+        pub(super) fn begin() -> io::Result<Self> {
+            let both = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+            Ok(Self(both.thread_swap_mask(SigmaskHow::SIG_BLOCK)?))
+        }
+    }
+
+    impl Drop for HeldBack {
+        fn drop(&mut self) {
+            // It cannot fail: the mask is one that was set before.
+            let _set = self.0.thread_set_mask();
+        }
+    }
 
     #[derive(Debug)]
     pub(super) struct Signals {
@@ -107,18 +129,19 @@ mod sys {
 
     impl Signals {
         pub(super) fn new() -> io::Result<Self> {
+            let _held_back = HeldBack::begin()?;
             Ok(Self {
                 terminate: unix::signal(SignalKind::terminate())?,
                 interrupt: unix::signal(SignalKind::interrupt())?,
             })
         }
 
-        pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Signal> {
+        pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<super::Signal> {
             // Tokio's streams of signals never end.
             if self.terminate.poll_recv(cx).is_ready() {
-                Poll::Ready(Signal::TERMINATE)
+                Poll::Ready(super::Signal::TERMINATE)
             } else {
-                self.interrupt.poll_recv(cx).map(|_| Signal::INTERRUPT)
+                self.interrupt.poll_recv(cx).map(|_| super::Signal::INTERRUPT)
             }
         }
     }
@@ -170,5 +193,24 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let _entered = runtime.enter();
         assert_eq!(Signals::new().unwrap_err().to_string(), "signals need a runtime with io enabled");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_signal_that_comes_while_handlers_are_installed_is_received() {
+        use nix::sys::signal::{SigSet, Signal as Number, raise};
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let before = SigSet::thread_get_mask().unwrap();
+        let mut signals = runtime.block_on(async {
+            let held_back = sys::HeldBack::begin().unwrap();
+            // It would end this process here.
+            raise(Number::SIGTERM).unwrap();
+            let signals = Signals::new().unwrap();
+            drop(held_back);
+            signals
+        });
+        assert_eq!(runtime.block_on(signals.recv()), Signal::TERMINATE);
+        assert_eq!(SigSet::thread_get_mask().unwrap(), before, "the mask is as it was");
     }
 }
