@@ -16,8 +16,6 @@ const TEST_MAX: Duration = Duration::from_secs(60);
 /// How a planned panic of a test begins; it is not printed.
 pub(crate) const PLANNED: &str = "planned";
 
-static FOREIGN_PANICS: AtomicUsize = AtomicUsize::new(0);
-
 pub(crate) fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -102,16 +100,25 @@ pub(crate) fn watch_panics() {
                 return;
             }
             if !info.location().is_some_and(|place| place.file().contains("tests/it")) {
-                FOREIGN_PANICS.fetch_add(1, Ordering::SeqCst);
+                foreign_threads().push(std::thread::current().name().unwrap_or_default().to_owned());
             }
             default(info);
         }));
     });
 }
 
-/// How many panics were raised by anything but a test.
+/// How many panics were raised by anything but a test, on threads that are no other test's: those have their own.
 pub(crate) fn foreign_panics() -> usize {
-    FOREIGN_PANICS.load(Ordering::SeqCst)
+    let this = std::thread::current();
+    // Tests run on threads that have their names; no other thread's has a path for its name.
+    let is_another_test = |name: &String| name.contains("::") && Some(name.as_str()) != this.name();
+    foreign_threads().iter().filter(|name| !is_another_test(name)).count()
+}
+
+/// The names of the threads on which they were raised.
+fn foreign_threads() -> MutexGuard<'static, Vec<String>> {
+    static THREADS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Counts the guards that are alive.
