@@ -172,6 +172,25 @@ fn attempts_that_were_swallowed_do_not_hold_up_those_that_wait() {
 }
 
 /// It answers in the end, and what it answers is not wasted.
+/// The pool has begun them for nobody, and they have all the room there is.
+#[test]
+fn attempts_that_were_swallowed_before_a_claim_came_do_not_hold_it_up() {
+    paused(|| async {
+        let net = Net::default();
+        net.swallow(0);
+        let mut policy = plain(2);
+        policy.spares_wanted = 2;
+        let pool = pool_of(&net, policy, 1);
+        tokio::time::sleep(100 * MS).await;
+        assert_eq!(pool.slots().connecting, 2);
+        net.set(0, Mode::Works);
+        let began = Instant::now();
+        drop(pool.claim().await.unwrap());
+        assert!(began.elapsed() < SECOND + 100 * MS, "{:?}", began.elapsed());
+        end(&pool, &net).await;
+    });
+}
+
 #[test]
 fn a_slow_backend_has_its_whole_time() {
     paused(|| async {
