@@ -180,13 +180,18 @@ impl Counts {
         if is_armed(Fault::ClosingIsFree) {
             return self.live();
         }
+        self.not_vacant()
+    }
+
+    #[inline]
+    fn not_vacant(&self) -> usize {
         // Vacant ones are not counted when they are made: this is what there is of the others, below zero.
         0_u32.wrapping_sub(self.0[Kind::Vacant as usize]) as usize
     }
 
     /// Those of them that are not on their way out.
     pub(crate) fn live(&self) -> usize {
-        self.used() - self.of(Kind::Closing)
+        self.not_vacant() - self.of(Kind::Closing)
     }
 
     /// Those whose connection is with a user, or about to be.
