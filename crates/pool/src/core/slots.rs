@@ -132,6 +132,13 @@ impl<T> SlotState<T> {
     }
 }
 
+impl<T> SlotState<T> {
+    /// Whether its connection is out of the pool's hands, or with a check, and may come back to be idle.
+    pub(crate) fn may_become_idle(&self) -> bool {
+        matches!(self, Self::Granted { .. } | Self::Claimed(_) | Self::Checking { .. })
+    }
+}
+
 impl Kind {
     /// Whether the table of [`SlotState`] has this change.
     pub(crate) fn may_become(self, to: Self) -> bool {
