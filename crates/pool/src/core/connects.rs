@@ -325,7 +325,8 @@ impl<T> Core<T> {
     /// connect: else a connector whose connections never work would be kept busy for ever.
     pub(super) fn note_unfit(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         let slot = self.slot(index);
-        if slot.is_proven {
+        // What the end cuts says nothing of a backend.
+        if slot.is_proven || self.is_closed {
             return;
         }
         let backend = slot.backend;
