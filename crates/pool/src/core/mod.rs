@@ -303,6 +303,8 @@ impl<T> Core<T> {
         self.was_resized = true;
         let slots_max = self.policy.slots_max;
         self.tell_pool(|| PoolChange::Resized { slots_max }, &mut effects);
+        // Fewer may be wanted now than who waits until the pool is warm has waited for.
+        effects.is_news = true;
         #[cfg(landfall_faults)]
         if is_armed(Fault::ForgetShrink) {
             self.was_resized = false;

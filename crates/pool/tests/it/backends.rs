@@ -71,6 +71,29 @@ fn warm_up_waits_for_the_spares_or_says_why_there_are_none() {
 }
 
 #[test]
+fn warm_up_hears_of_a_resize_that_leaves_nothing_to_wait_for() {
+    paused(|| async {
+        let net = Net::default();
+        let mut policy = plain(4);
+        policy.spares_wanted = 2;
+        let pool = pool_of(&net, policy, 1);
+        pool.warm_up().await.unwrap();
+        net.swallow(0);
+        let held = claim_all(&pool, 2).await;
+        let mut warm = Box::pin(pool.warm_up());
+        assert!(futures_util::poll!(&mut warm).is_pending());
+        tokio::time::sleep(10 * MS).await;
+        assert!(futures_util::poll!(&mut warm).is_pending());
+        let began = Instant::now();
+        pool.resize(2).unwrap();
+        warm.await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        drop(held);
+        end(&pool, &net).await;
+    });
+}
+
+#[test]
 fn without_backends_a_claim_says_so() {
     paused(|| async {
         let net = Net::default();
