@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::fake::{Mode, Net, backend};
-use crate::harness::{MS, SECOND, claim_all, end, paused, plain, pool, pool_of, two_seconds, until};
+use crate::harness::{
+    MS, SECOND, Watchdog, claim_all, end, multi_thread, paused, plain, pool, pool_of, two_seconds, until,
+};
 
 /// Sets of backends as a test gives them.
 struct Told(mpsc::UnboundedReceiver<Vec<Backend>>);
@@ -363,6 +365,54 @@ fn an_address_that_changes_is_another_backend() {
         tokio::time::sleep(SECOND).await;
         // The last set stays in force when the resolver has no more to say.
         drop(pool.claim().await.unwrap());
+        end(&pool, &net).await;
+    });
+}
+
+/// Holds up whoever wakes it, until it is told to go on.
+struct HoldsUp {
+    woken: std::sync::mpsc::SyncSender<()>,
+    goes_on: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl std::task::Wake for HoldsUp {
+    fn wake(self: std::sync::Arc<Self>) {
+        if self.woken.try_send(()).is_ok() {
+            let _told = self.goes_on.lock().unwrap().recv();
+        }
+    }
+}
+
+/// Its backend goes between the decision to connect and the start of the attempt.
+#[test]
+fn a_connect_that_was_given_up_before_it_began_does_not_begin() {
+    let _watched = Watchdog::new();
+    multi_thread().block_on(async {
+        let net = Net::default();
+        net.set(0, Mode::Fails);
+        let (tell, pool) = told(&net, 2);
+        tell.send(vec![backend(0)]).unwrap();
+        let (woken, was_woken) = std::sync::mpsc::sync_channel(1);
+        let (go_on, goes_on) = std::sync::mpsc::channel();
+        let holds_up = std::sync::Arc::new(HoldsUp { woken, goes_on: std::sync::Mutex::new(goes_on) });
+        let waker = std::task::Waker::from(holds_up);
+        let mut claims = [(); 2].map(|()| Box::pin(pool.claim_within(60 * SECOND)));
+        for claim in &mut claims {
+            assert!(claim.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        }
+        until(|| pool.stats().backends.first().is_some_and(|it| it.is_failing)).await;
+        // A probe gives a connection to the first, and one for the second is about to be opened.
+        net.set(0, Mode::Works);
+        was_woken.recv().unwrap();
+        net.set(0, Mode::Hangs);
+        let connects = net.calls("connect");
+        tell.send(Vec::new()).unwrap();
+        until(|| pool.stats().backends.first().is_some_and(|it| it.is_removed)).await;
+        assert_eq!(pool.slots().connecting, 1);
+        drop(go_on);
+        until(|| pool.slots().connecting == 0).await;
+        assert_eq!(net.calls("connect"), connects);
+        drop(claims);
         end(&pool, &net).await;
     });
 }
