@@ -143,7 +143,8 @@ impl Journal {
             let was_last = self.readers.fetch_sub(1, Ordering::SeqCst) == 1;
             if was_last { std::mem::take(&mut ring.last) } else { VecDeque::new() }
         };
-        dispose(unread);
+        // One by one: a panic while another one unwinds would end the process.
+        unread.into_iter().for_each(dispose);
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -156,7 +157,8 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::change::PoolChange;
+    use crate::change::{PoolChange, SlotChange, SlotId};
+    use crate::claim::ConnectError;
 
     fn resized(slots_max: usize) -> PoolEvent {
         PoolEvent::Pool(PoolChange::Resized { slots_max })
@@ -213,5 +215,26 @@ mod tests {
         assert_eq!(next(&mut events), Some(Ok(1)));
         assert!(matches!(events.recv().now_or_never(), Some(None)));
         assert!(matches!(journal.listen().recv().now_or_never(), Some(None)));
+    }
+
+    #[test]
+    fn unread_errors_whose_destructors_panic_are_dropped_one_by_one() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("planned")]
+        struct Panics;
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                panic!("planned");
+            }
+        }
+        let journal = Arc::new(Journal::default());
+        let events = journal.listen();
+        let backend = Arc::new(crate::Backend::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1))));
+        for index in 0..2 {
+            let error = ConnectError::Failed { backend: (*backend).clone(), source: Arc::new(Panics) };
+            let (slot, change) = (SlotId { index, generation: 0 }, SlotChange::ConnectFailed(error));
+            journal.tell(PoolEvent::Slot { slot, backend: Arc::clone(&backend), change });
+        }
+        drop(events);
     }
 }

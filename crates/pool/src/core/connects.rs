@@ -303,6 +303,8 @@ impl<T> Core<T> {
             if failure.is_some() {
                 effects.forget_error(std::mem::replace(&mut self.backends.get_mut(backend).last_error, failure));
             }
+        } else {
+            effects.forget_error(failure);
         }
         if !was_failing && self.backends.get(backend).is_failing() {
             self.tell_backend(backend, BackendChange::Failing, effects);
@@ -323,7 +325,8 @@ impl<T> Core<T> {
     /// connect: else a connector whose connections never work would be kept busy for ever.
     pub(super) fn note_unfit(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
         let slot = self.slot(index);
-        if slot.is_proven {
+        // What the end cuts says nothing of a backend.
+        if slot.is_proven || self.is_closed {
             return;
         }
         let backend = slot.backend;
@@ -371,5 +374,21 @@ mod tests {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         drop(core.set_backends(vec![address.into()], At::default()));
         assert_eq!((core.slots.len(), core.slots.capacity()), (1_100, 1_100));
+    }
+
+    #[test]
+    fn the_error_of_a_connect_that_was_given_up_is_not_dropped_under_the_lock() {
+        let policy = Policy { slots_max: 1, slots_min: 1, ..Policy::default() };
+        let mut core: Core<()> = Core::new(policy, Random::seeded(1));
+        let backend = crate::backend::Backend::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
+        drop(core.set_backends(vec![backend.clone()], At::default()));
+        let id = core.id_of(0);
+        drop(core.set_backends(Vec::new(), At::default()));
+        let source: Arc<dyn std::error::Error + Send + Sync> = Arc::from(crate::BoxError::from("planned"));
+        let kept = Arc::downgrade(&source);
+        let effects = core.connect_failed(id, ConnectError::Failed { backend, source }, At::default());
+        assert_eq!(kept.strong_count(), 1, "it is left to who has no lock");
+        drop(effects);
+        assert_eq!(kept.strong_count(), 0);
     }
 }

@@ -251,6 +251,11 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         let Some(&Slot { state: SlotState::Checking { until, .. }, .. }) = self.live_slot(id) else { return effects };
         drop(self.enter(id.index, SlotState::Closing));
+        if self.is_closed {
+            // The end has cut it, and nobody waits any more.
+            self.tell_closing(id.index, CloseReason::Terminating, now, &mut effects);
+            return effects;
+        }
         self.tell_closing(id.index, CloseReason::CheckFailed, now, &mut effects);
         self.note_unfit(id.index, now, &mut effects);
         self.tally.checks_failed += 1;
@@ -298,6 +303,8 @@ impl<T> Core<T> {
         self.was_resized = true;
         let slots_max = self.policy.slots_max;
         self.tell_pool(|| PoolChange::Resized { slots_max }, &mut effects);
+        // Fewer may be wanted now than who waits until the pool is warm has waited for.
+        effects.is_news = true;
         #[cfg(landfall_faults)]
         if is_armed(Fault::ForgetShrink) {
             self.was_resized = false;

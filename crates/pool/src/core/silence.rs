@@ -2,7 +2,7 @@
 //! answered when it is back, and until it times out it has room that others could use.
 
 use super::slots::{Kind, SlotState};
-use super::{At, Core, Effects};
+use super::{At, Core, Effects, SlotId};
 
 impl<T> Core<T> {
     /// While claims wait, gives up a connect to a backend that has not answered for long, nor any begun since; another one
@@ -56,6 +56,12 @@ impl<T> Core<T> {
             slot.backend == backend && matches!(slot.state, SlotState::Connecting { is_cancelled: false, .. })
         });
         slots.map(|(index, _)| index as u32)
+    }
+
+    /// Whether a connect is not wanted any more.
+    pub(crate) fn is_given_up(&self, id: SlotId) -> bool {
+        let slot = self.live_slot(id);
+        slot.is_some_and(|slot| matches!(slot.state, SlotState::Connecting { is_cancelled: true, .. }))
     }
 
     /// Gives up a connect that has not been given up, which is no failure of its backend.

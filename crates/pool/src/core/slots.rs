@@ -132,6 +132,13 @@ impl<T> SlotState<T> {
     }
 }
 
+impl<T> SlotState<T> {
+    /// Whether its connection is out of the pool's hands, or with a check, and may come back to be idle.
+    pub(crate) fn may_become_idle(&self) -> bool {
+        matches!(self, Self::Granted { .. } | Self::Claimed(_) | Self::Checking { .. })
+    }
+}
+
 impl Kind {
     /// Whether the table of [`SlotState`] has this change.
     pub(crate) fn may_become(self, to: Self) -> bool {
@@ -180,13 +187,18 @@ impl Counts {
         if is_armed(Fault::ClosingIsFree) {
             return self.live();
         }
+        self.not_vacant()
+    }
+
+    #[inline]
+    fn not_vacant(&self) -> usize {
         // Vacant ones are not counted when they are made: this is what there is of the others, below zero.
         0_u32.wrapping_sub(self.0[Kind::Vacant as usize]) as usize
     }
 
     /// Those of them that are not on their way out.
     pub(crate) fn live(&self) -> usize {
-        self.used() - self.of(Kind::Closing)
+        self.not_vacant() - self.of(Kind::Closing)
     }
 
     /// Those whose connection is with a user, or about to be.

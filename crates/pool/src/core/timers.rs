@@ -187,6 +187,11 @@ impl<T> Core<T> {
             if at > now {
                 next = next.min(at);
             }
+            // What is not idle now will be, and nobody tells of that.
+            let slot = &self.slots[index as usize];
+            if slot.state.may_become_idle() && slot.expires > now {
+                next = next.min(slot.expires);
+            }
         }
         self.timers.slots = self.timers.slots.min(next.max(now.plus(SLOTS_STEP)));
         self.timers.expect(self.timers.slots, &mut effects.is_earlier);
@@ -215,5 +220,47 @@ impl<T> Core<T> {
             return At::NEVER;
         }
         expires.min(checks).min(if is_spared { At::NEVER } else { too_long })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+    use crate::core::{Back, Hold, Random, Returned, SlotId, Taken};
+
+    #[test]
+    fn a_connection_that_is_out_when_another_one_expires_has_its_own_end_noticed() {
+        let policy = Policy {
+            slots_max: 2,
+            slots_min: 2,
+            lifetime_max: Some(Duration::from_secs(60)),
+            lifetime_jitter_percent: 0,
+            idle_timeout: None,
+            keepalive: None,
+            validate_after: None,
+            held_report_after: None,
+            ..Policy::default()
+        };
+        let mut core: Core<u32> = Core::new(policy, Random::seeded(1));
+        let at = |seconds| At::after_start(Duration::from_secs(seconds));
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        drop(core.set_backends(vec![address.into()], at(0)));
+        for index in 0..2 {
+            let id = SlotId { index, generation: 0 };
+            drop(core.connected(id, index, None, at(10 * u64::from(index))));
+        }
+        let Taken::Hit(grip, 1) = core.take(at(20), Location::caller(), true, &mut false) else {
+            panic!("the younger one is idle");
+        };
+        let (_, effects) = core.tick(at(60));
+        drop(effects);
+        assert_eq!(core.counts.of(Kind::Closing), 1);
+        let hold = Hold { since: at(20), is_timed: false };
+        assert!(matches!(core.give_back(grip.id, 1, Returned::Fit, hold, at(61)), Back::Idle));
+        let (next, effects) = core.tick(at(62));
+        drop(effects);
+        assert_eq!(next, at(70));
     }
 }

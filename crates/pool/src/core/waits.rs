@@ -6,7 +6,7 @@ use std::panic::Location;
 use super::claims::{Back, Grip, Polled};
 use super::hits::enter;
 use super::queue::{Failure, Wait, Waiter, WaiterId};
-use super::slots::{Claimed, SlotState};
+use super::slots::{Claimed, Kind, SlotState};
 use super::tally::Timings;
 use super::{At, Core, SlotId};
 #[cfg(landfall_faults)]
@@ -34,6 +34,8 @@ impl<T> Core<T> {
         self.counts.used() >= self.policy.slots_max
             && self.backends.probes == 0
             && !self.backends.has_failing
+            // Of several that are not answered one is given up for who waits: see `renew_unanswered`.
+            && self.counts.of(Kind::Connecting) < 2
             && !self.backends.current.is_empty()
     }
 

@@ -110,6 +110,10 @@ impl<K: Connector> Shared<K> {
     fn start_connect(self: &Arc<Self>, slot: SlotId, backend: Arc<Backend>) {
         let cancelled = self.stop.child_token();
         self.connects().insert(slot.index, cancelled.clone());
+        // Whoever has given it up since it was decided on has found nothing here to cancel.
+        if self.lock().is_given_up(slot) {
+            cancelled.cancel();
+        }
         let name = format!("connect {backend}");
         let job = Job::to_connect(self, slot, Arc::clone(&backend));
         self.start_until_end(name, connect(job, backend, cancelled));

@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::fake::{Mode, Net, backend};
-use crate::harness::{MS, SECOND, claim_all, end, paused, plain, pool, pool_of, two_seconds, until};
+use crate::harness::{
+    MS, SECOND, Watchdog, claim_all, end, multi_thread, paused, plain, pool, pool_of, two_seconds, until,
+};
 
 /// Sets of backends as a test gives them.
 struct Told(mpsc::UnboundedReceiver<Vec<Backend>>);
@@ -67,6 +69,29 @@ fn warm_up_waits_for_the_spares_or_says_why_there_are_none() {
         net.set(0, Mode::Works);
         cold.warm_up().await.unwrap();
         assert_eq!(cold.terminate(&two_seconds()).await.unwrap().stragglers().count(), 0);
+    });
+}
+
+#[test]
+fn warm_up_hears_of_a_resize_that_leaves_nothing_to_wait_for() {
+    paused(|| async {
+        let net = Net::default();
+        let mut policy = plain(4);
+        policy.spares_wanted = 2;
+        let pool = pool_of(&net, policy, 1);
+        pool.warm_up().await.unwrap();
+        net.swallow(0);
+        let held = claim_all(&pool, 2).await;
+        let mut warm = Box::pin(pool.warm_up());
+        assert!(futures_util::poll!(&mut warm).is_pending());
+        tokio::time::sleep(10 * MS).await;
+        assert!(futures_util::poll!(&mut warm).is_pending());
+        let began = Instant::now();
+        pool.resize(2).unwrap();
+        warm.await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        drop(held);
+        end(&pool, &net).await;
     });
 }
 
@@ -172,6 +197,25 @@ fn attempts_that_were_swallowed_do_not_hold_up_those_that_wait() {
 }
 
 /// It answers in the end, and what it answers is not wasted.
+/// The pool has begun them for nobody, and they have all the room there is.
+#[test]
+fn attempts_that_were_swallowed_before_a_claim_came_do_not_hold_it_up() {
+    paused(|| async {
+        let net = Net::default();
+        net.swallow(0);
+        let mut policy = plain(2);
+        policy.spares_wanted = 2;
+        let pool = pool_of(&net, policy, 1);
+        tokio::time::sleep(100 * MS).await;
+        assert_eq!(pool.slots().connecting, 2);
+        net.set(0, Mode::Works);
+        let began = Instant::now();
+        drop(pool.claim().await.unwrap());
+        assert!(began.elapsed() < SECOND + 100 * MS, "{:?}", began.elapsed());
+        end(&pool, &net).await;
+    });
+}
+
 #[test]
 fn a_slow_backend_has_its_whole_time() {
     paused(|| async {
@@ -321,6 +365,54 @@ fn an_address_that_changes_is_another_backend() {
         tokio::time::sleep(SECOND).await;
         // The last set stays in force when the resolver has no more to say.
         drop(pool.claim().await.unwrap());
+        end(&pool, &net).await;
+    });
+}
+
+/// Holds up whoever wakes it, until it is told to go on.
+struct HoldsUp {
+    woken: std::sync::mpsc::SyncSender<()>,
+    goes_on: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl std::task::Wake for HoldsUp {
+    fn wake(self: std::sync::Arc<Self>) {
+        if self.woken.try_send(()).is_ok() {
+            let _told = self.goes_on.lock().unwrap().recv();
+        }
+    }
+}
+
+/// Its backend goes between the decision to connect and the start of the attempt.
+#[test]
+fn a_connect_that_was_given_up_before_it_began_does_not_begin() {
+    let _watched = Watchdog::new();
+    multi_thread().block_on(async {
+        let net = Net::default();
+        net.set(0, Mode::Fails);
+        let (tell, pool) = told(&net, 2);
+        tell.send(vec![backend(0)]).unwrap();
+        let (woken, was_woken) = std::sync::mpsc::sync_channel(1);
+        let (go_on, goes_on) = std::sync::mpsc::channel();
+        let holds_up = std::sync::Arc::new(HoldsUp { woken, goes_on: std::sync::Mutex::new(goes_on) });
+        let waker = std::task::Waker::from(holds_up);
+        let mut claims = [(); 2].map(|()| Box::pin(pool.claim_within(60 * SECOND)));
+        for claim in &mut claims {
+            assert!(claim.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        }
+        until(|| pool.stats().backends.first().is_some_and(|it| it.is_failing)).await;
+        // A probe gives a connection to the first, and one for the second is about to be opened.
+        net.set(0, Mode::Works);
+        was_woken.recv().unwrap();
+        net.set(0, Mode::Hangs);
+        let connects = net.calls("connect");
+        tell.send(Vec::new()).unwrap();
+        until(|| pool.stats().backends.first().is_some_and(|it| it.is_removed)).await;
+        assert_eq!(pool.slots().connecting, 1);
+        drop(go_on);
+        until(|| pool.slots().connecting == 0).await;
+        assert_eq!(net.calls("connect"), connects);
+        drop(claims);
         end(&pool, &net).await;
     });
 }

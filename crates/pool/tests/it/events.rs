@@ -208,3 +208,22 @@ fn a_dropped_wait_for_an_event_loses_none() {
             .await;
     });
 }
+
+#[test]
+fn a_check_that_the_end_cuts_is_not_told_as_failed() {
+    paused(|| async {
+        let net = Net::default();
+        net.set_hook("on_recycle", Mode::Hangs);
+        net.recycle_releases(true);
+        let pool = pool(&net, plain(2));
+        drop(claim_all(&pool, 2).await);
+        until(|| net.calls("on_recycle") == 2).await;
+        let mut events = pool.events();
+        end(&pool, &net).await;
+        assert_eq!(
+            told(&mut events),
+            ["Terminating", "0#0 Closing(Terminating)", "0#0 Closed", "1#0 Closing(Terminating)", "1#0 Closed"]
+        );
+        assert_eq!(pool.stats().totals.checks_failed, 0);
+    });
+}
