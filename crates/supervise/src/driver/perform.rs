@@ -36,10 +36,11 @@ impl Started {
     /// The next one to be told ready, if it is not the inbox that has its turn: a long list of children is not to hold
     /// up a termination. Whose end is next has been up before.
     pub(super) fn next_ready(&mut self, inbox: &VecDeque<Note>) -> Option<InstanceId> {
-        let next = *self.ready.front()?;
+        self.ready.front()?;
         let is_inbox_next = match inbox.front() {
             None => false,
-            Some(Note::Left { instance, .. }) if *instance == next => false,
+            // They are in the order of their numbers.
+            Some(Note::Left { instance, .. }) if self.ready.binary_search(instance).is_ok() => false,
             Some(_) => self.is_inbox_next,
         };
         self.is_inbox_next = !is_inbox_next;

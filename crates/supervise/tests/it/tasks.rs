@@ -289,3 +289,36 @@ fn a_task_is_reported_with_the_users_line() {
         drop(stream);
     });
 }
+
+/// They wait until the static children are up, and are then started all at once: more than are taken in before the first
+/// of them runs, and the later ones end before the earlier ones do anything.
+#[test]
+fn many_that_were_queued_and_end_at_once_were_all_started() {
+    guarded(async {
+        let gate = Arc::new(Notify::new());
+        let opened = Arc::clone(&gate);
+        let first = ChildSpec::worker("first", move |cx| {
+            let gate = Arc::clone(&opened);
+            async move {
+                gate.notified().await;
+                cx.ready();
+                cx.token().cancelled().await;
+            }
+        });
+        let app = builder("app").child(first.signals_ready(secs(60))).answers_early().start().await.unwrap();
+        let starts = (0..400).map(|number: u32| {
+            app.start_task(format!("{number}"), move |cx| async move {
+                if number < 200 {
+                    cx.token().cancelled().await;
+                }
+            })
+        });
+        let mut starts = Box::pin(futures_util::future::join_all(starts));
+        assert!(futures_util::FutureExt::now_or_never(&mut starts).is_none());
+        tokio::task::yield_now().await;
+        gate.notify_one();
+        let failed: Vec<_> = starts.await.into_iter().filter_map(Result::err).collect();
+        assert_eq!(failed, []);
+        end(&app).await;
+    });
+}
