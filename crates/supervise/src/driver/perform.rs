@@ -91,10 +91,10 @@ impl Core {
     }
 
     fn start(self: &Arc<Self>, instance: InstanceId, spec: Spec, make: Make, joins: &mut Joins, started: &mut Started) {
-        let shared = || Instance::new(Arc::clone(self), spec.id.clone(), instance);
+        let shared = |is_up_at_once| Instance::new(Arc::clone(self), spec.id.clone(), instance, is_up_at_once);
         let body = match make {
             Make::Worker { factory, signals_ready } => {
-                let shared = shared();
+                let shared = shared(!signals_ready);
                 factory.spawn(&self.workers, spec.place, Arc::clone(&shared)).map_err(not_spawned).map(|task| {
                     if !signals_ready {
                         started.ready.push_back(instance);
@@ -103,7 +103,7 @@ impl Core {
                 })
             }
             Make::Component(factory) => {
-                let starting = start_component(shared(), move || factory());
+                let starting = start_component(shared(false), move || factory());
                 self.workers.spawn_at(spec.place, spec.id.task_name(), starting).map(Body::Start).map_err(not_spawned)
             }
             Make::Once(once) => match once.take() {
