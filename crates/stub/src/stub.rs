@@ -95,8 +95,12 @@ impl Stub {
             };
             if is_free {
                 if let Some((generation, answer)) = self.launch()? {
+                    // Its answer may be on its way when this is dropped: that generation is to be stopped as well.
+                    let unheard = generation.stop.clone().drop_guard();
                     // Without an answer its task was dropped.
-                    let started = answer.await.unwrap_or(Err(StartError::Terminating))?;
+                    let answer = answer.await;
+                    unheard.disarm();
+                    let started = answer.unwrap_or(Err(StartError::Terminating))?;
                     return Ok((started, generation));
                 }
             } else if changes.changed().await.is_err() {

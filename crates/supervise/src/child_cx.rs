@@ -21,6 +21,8 @@ pub(crate) struct Instance {
     pub(crate) core: Arc<Core>,
     pub(crate) id: ChildId,
     pub(crate) instance: InstanceId,
+    /// It is up by being there: nobody waits for its start, though the engine may not know of it yet.
+    pub(crate) is_up_at_once: bool,
     /// Made when it is asked for.
     stop: OnceLock<CancellationToken>,
     pub(crate) tasks: OnceLock<TaskSet>,
@@ -30,10 +32,10 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) fn new(core: Arc<Core>, id: ChildId, instance: InstanceId) -> Arc<Self> {
+    pub(crate) fn new(core: Arc<Core>, id: ChildId, instance: InstanceId, is_up_at_once: bool) -> Arc<Self> {
         let (stop, tasks) = (OnceLock::new(), OnceLock::new());
         let [is_asked, is_over] = [(); 2].map(|()| AtomicBool::new(false));
-        Arc::new(Self { core, id, instance, stop, tasks, is_asked, is_over })
+        Arc::new(Self { core, id, instance, is_up_at_once, stop, tasks, is_asked, is_over })
     }
 
     /// Asks it to stop. It wakes whoever waits for that, and a waker is a user's code.

@@ -53,7 +53,9 @@ pub(super) async fn register(
             return Err(StartError::Refused { name, index, message: status.to_string() });
         }
         Err(CallError::TimedOut { after }) => return Err(StartError::NotRegistered { after }),
-        Err(_) => return Err(StartError::Lost(wire.lost().await)),
+        Err(CallError::Lost(loss)) => return Err(StartError::Lost(loss)),
+        // The connection may well be as it was: there is nothing to wait for.
+        Err(error) => return Err(StartError::Registration { message: error.to_string() }),
     }
     tracing::debug!(plugin.name = identity.name, generation = generation.number, "registered");
     let after = plugin.options.configure_timeout;

@@ -60,6 +60,12 @@ pub enum StartError {
         /// How long it was waited for.
         after: Duration,
     },
+    /// The registration could not be sent, or its answer could not be read.
+    #[error("the registration failed: {message}")]
+    Registration {
+        /// Why.
+        message: String,
+    },
     /// The runtime did not configure the plugin.
     #[error("the runtime did not configure the plugin within {after:?}: see `StubOptions::configure_timeout`")]
     NotConfigured {
@@ -92,6 +98,7 @@ impl StartError {
             | Self::Terminating
             | Self::NoRuntime
             | Self::Refused { .. }
+            | Self::Registration { .. }
             | Self::Configuration { .. }
             | Self::Stopped => false,
         }
@@ -103,6 +110,7 @@ impl StartError {
             Self::Lost(loss) => Some(CloseCause::Lost(loss.clone())),
             Self::Stopped => Some(CloseCause::Stopped),
             Self::Refused { .. }
+            | Self::Registration { .. }
             | Self::NotRegistered { .. }
             | Self::NotConfigured { .. }
             | Self::Configuration { .. } => Some(CloseCause::Refused(self.to_string())),

@@ -25,6 +25,10 @@ use crate::panics::message_of;
 /// How much of a method's name is kept as the name of its handler's task.
 const NAME_CHARS_MAX: usize = 64;
 
+/// The longest name of a service or method that is looked at: errors repeat it, and answers are not under the cap on what
+/// is received.
+const NAME_BYTES_MAX: usize = 1024;
+
 /// What answers requests.
 pub(crate) trait Service: Send + Sync + 'static {
     /// Answers a request with an encoded message, or with a status.
@@ -119,6 +123,9 @@ impl Server {
         };
         let request =
             RequestBody::decode(bytes).map_err(|_| (Code::INVALID_ARGUMENT, "the request cannot be decoded"))?;
+        if request.service.len().max(request.method.len()) > NAME_BYTES_MAX {
+            return Err((Code::UNIMPLEMENTED, "there is no service or method with so long a name"));
+        }
         let slot = Arc::clone(&self.slots).try_acquire_owned();
         let slot = slot.map_err(|_| (Code::RESOURCE_EXHAUSTED, "the plugin handles too many requests"))?;
         self.start(stream, request, held, Arc::new(slot)).map_err(|_| (Code::UNAVAILABLE, "the plugin is stopping"))

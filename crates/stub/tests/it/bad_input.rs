@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use landfall_stub::messages::ConfigureRequest;
 use landfall_stub::testing::{Script, TestRuntime};
-use landfall_stub::{Adjustment, BuildError, ConnectError, StartError, Stub, StubBuilder, StubOptions};
+use landfall_stub::{
+    Adjustment, BuildError, CloseCause, ConnectError, Connection, StartError, Stub, StubBuilder, StubOptions,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::sync::mpsc;
 
 use crate::harness::{clock, end, plugin, soon};
 
@@ -159,4 +163,27 @@ async fn a_configuration_that_makes_no_sense_is_borne() {
     assert_eq!(started.runtime.registration_timeout, None);
     assert_eq!((started.runtime.name.len(), started.runtime.nri_version), (100_000, None));
     end(stub, runtime).await;
+}
+
+/// The connection stays open, so nothing but the answer itself can end the start.
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_the_registration_that_cannot_be_read_fails_the_start() {
+    let (dialled, mut peers) = mpsc::channel(1);
+    let dial = move || {
+        let (ours, theirs) = duplex(4096);
+        let sent = dialled.try_send(theirs).map_err(io::Error::other);
+        async move { sent.map(|()| Connection::new(ours)) }
+    };
+    let stub = named("logger", 0).dialer(dial).clock(clock()).build().expect("sound");
+    let runtime = async {
+        let mut peer = peers.recv().await.expect("a connection");
+        assert!(peer.read(&mut [0; 4096]).await.expect("the registration") > 0);
+        // A frame of connection 2, in it a response to call 1 whose body is no message.
+        peer.write_all(&[0, 0, 0, 2, 0, 0, 0, 11, 0, 0, 0, 1, 0, 0, 0, 1, 2, 0, 0xff]).await.expect("room");
+        peer
+    };
+    let (error, _peer) = soon("start", async { tokio::join!(stub.start(), runtime) }).await;
+    assert!(matches!(error, Err(StartError::Registration { .. })), "{error:?}");
+    let closed = stub.wait().await.expect("it had a connection");
+    assert!(matches!(closed.cause, CloseCause::Refused(_)), "{closed}");
 }

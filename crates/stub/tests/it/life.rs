@@ -301,6 +301,24 @@ async fn the_old_socket_is_closed_before_a_new_one_is_opened() {
     assert!(open_before.len() >= 10 && open_before.iter().all(|open| *open == 0), "{open_before:?}");
 }
 
+/// It was started, and whoever asked for it has gone without hearing of that: nobody would stop it.
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_dropped_with_its_answer_unread_stops_the_generation() {
+    let runtime = TestRuntime::new();
+    let ends = Ends::default();
+    let stub = ends.noted_by(plugin(&runtime)).build().expect("sound");
+    let mut start = Box::pin(stub.start());
+    assert!(futures_util::poll!(start.as_mut()).is_pending());
+    while stub.phase() != Phase::Serving {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::yield_now().await;
+    drop(start);
+    assert_eq!(soon("wait", stub.wait()).await.expect("it ended").cause, CloseCause::Stopped);
+    assert!(soon("start", stub.start()).await.is_ok());
+    end(stub, runtime).await;
+}
+
 /// Many callers at once: one generation at a time, and in the end nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_starts_and_stops_leaves_nothing() {

@@ -236,10 +236,14 @@ impl Core {
     /// Nobody drives the supervisor any more: aborts everything, and leaves the report to the deadline.
     pub(super) fn abandon(self: &Arc<Self>) {
         self.abort_all();
-        let calls = std::mem::take(&mut self.lock().calls);
-        drop(calls);
         let cause = EndCause::Panicked { message: "its runtime has gone".to_owned() };
         self.started.send_if_modified(|started| started.is_none() && started.replace(Err(cause)).is_none());
         Ending::begin(self, &Shutdown::now().because(Reason::Failed("its runtime has gone".into())));
+        // Only now: a call that comes later sees that the end has begun.
+        let (calls, watchers) = {
+            let mut state = self.lock();
+            (std::mem::take(&mut state.calls), std::mem::take(&mut state.watchers))
+        };
+        drop((calls, watchers));
     }
 }

@@ -51,7 +51,7 @@ impl Core {
         for (due, spec, make) in self.look(|engine| engine.waiting()) {
             let Make::Worker { factory, .. } = make else { continue };
             let instance = InstanceId { supervisor: 0, number: 0, place: 0 };
-            let shared = Instance::new(Arc::clone(self), spec.id.clone(), instance);
+            let shared = Instance::new(Arc::clone(self), spec.id.clone(), instance, true);
             let place = spec.place;
             let (sleep, set) = (self.timer.sleep_until(self.epoch + due), TaskSet::new("late"));
             let late = async move {

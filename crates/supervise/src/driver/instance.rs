@@ -33,6 +33,9 @@ pub(super) fn is_own_start(core: &Arc<Core>) -> bool {
         instance
     });
     let Ok(Some(current)) = current else { return false };
+    if current.is_up_at_once && Arc::ptr_eq(&current.core, core) {
+        return false;
+    }
     let (mut at, mut instance) = (Arc::clone(&current.core), current.instance);
     loop {
         if Arc::ptr_eq(&at, core) {

@@ -341,7 +341,8 @@ impl Core {
         let (sender, receiver) = oneshot::channel();
         {
             let mut state = self.lock();
-            if state.cause.is_some() {
+            // Once the end has begun, nothing is to be had; and if the driver was dropped, nobody would answer.
+            if state.cause.is_some() || self.ending.has_begun() {
                 return Err(Refused::Terminating);
             }
             if state.untaken >= UNTAKEN_MAX {

@@ -36,10 +36,11 @@ impl Started {
     /// The next one to be told ready, if it is not the inbox that has its turn: a long list of children is not to hold
     /// up a termination. Whose end is next has been up before.
     pub(super) fn next_ready(&mut self, inbox: &VecDeque<Note>) -> Option<InstanceId> {
-        let next = *self.ready.front()?;
+        self.ready.front()?;
         let is_inbox_next = match inbox.front() {
             None => false,
-            Some(Note::Left { instance, .. }) if *instance == next => false,
+            // They are in the order of their numbers.
+            Some(Note::Left { instance, .. }) if self.ready.binary_search(instance).is_ok() => false,
             Some(_) => self.is_inbox_next,
         };
         self.is_inbox_next = !is_inbox_next;
@@ -90,10 +91,10 @@ impl Core {
     }
 
     fn start(self: &Arc<Self>, instance: InstanceId, spec: Spec, make: Make, joins: &mut Joins, started: &mut Started) {
-        let shared = || Instance::new(Arc::clone(self), spec.id.clone(), instance);
+        let shared = |is_up_at_once| Instance::new(Arc::clone(self), spec.id.clone(), instance, is_up_at_once);
         let body = match make {
             Make::Worker { factory, signals_ready } => {
-                let shared = shared();
+                let shared = shared(!signals_ready);
                 factory.spawn(&self.workers, spec.place, Arc::clone(&shared)).map_err(not_spawned).map(|task| {
                     if !signals_ready {
                         started.ready.push_back(instance);
@@ -102,7 +103,7 @@ impl Core {
                 })
             }
             Make::Component(factory) => {
-                let starting = start_component(shared(), move || factory());
+                let starting = start_component(shared(false), move || factory());
                 self.workers.spawn_at(spec.place, spec.id.task_name(), starting).map(Body::Start).map_err(not_spawned)
             }
             Make::Once(once) => match once.take() {

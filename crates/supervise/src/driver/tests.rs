@@ -8,7 +8,7 @@ use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
 
 use super::{Core, UNTAKEN_MAX, begin_with, drive};
 use crate::report::EndCause;
-use crate::{ChildSpec, Refused, StartChildError, Supervisor, TerminateChildError};
+use crate::{ChildSpec, Exit, Refused, StartChildError, Supervisor, TerminateChildError};
 
 /// Counts the living.
 struct Alive(Arc<AtomicUsize>);
@@ -100,4 +100,26 @@ async fn calls_that_nobody_looks_at_are_bounded() {
     let not_found = TerminateChildError::NotFound { child: "x".into() };
     assert_eq!(tree.terminate_child("x").await, Err(not_found));
     assert!(tree.terminate(&Shutdown::now()).await.unwrap().is_clean());
+}
+
+/// Who waits on another runtime than the supervisor's is not left waiting when that one goes.
+#[test]
+fn a_runtime_that_goes_answers_whoever_waits_and_calls_that_come_later() {
+    let [gone, here] = [(); 2].map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let (tree, ended, task) = gone.block_on(async {
+        let idle = ChildSpec::worker("idle", |_cx| std::future::pending::<()>());
+        let tree = Supervisor::builder("app").child(idle).start().await.unwrap();
+        let ended = tree.instance_ended(tree.which_child("idle").unwrap().instance.unwrap());
+        let task = tree.start_task("task", |_cx| std::future::pending::<()>()).await.unwrap();
+        (tree, ended, task)
+    });
+    drop(gone);
+    here.block_on(async {
+        let limit = std::time::Duration::from_secs(10);
+        assert_eq!(tokio::time::timeout(limit, ended).await, Ok(Some(Exit::Aborted)));
+        assert_eq!(tokio::time::timeout(limit, task).await, Ok(Err(Exit::Aborted)));
+        let refused = TerminateChildError::Refused(Refused::Terminating);
+        assert_eq!(tokio::time::timeout(limit, tree.terminate_child("idle")).await, Ok(Err(refused)));
+        assert!(tree.terminate(&Shutdown::now()).await.is_ok());
+    });
 }

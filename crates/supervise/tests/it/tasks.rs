@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
 use landfall_lifecycle::Terminate;
-use landfall_supervise::{ChildSpec, Exit, StartChildError, Supervisor, TaskError};
+use landfall_supervise::{ChildSpec, Exit, StartChildError, Supervisor, TaskError, TerminateChildError};
 use tokio::sync::Notify;
 
 use crate::harness::*;
@@ -287,5 +287,44 @@ fn a_task_is_reported_with_the_users_line() {
         assert_eq!(report.matches("tests/it/tasks.rs").count(), 2, "{report}");
         assert_eq!(task.await, Err(Exit::Aborted));
         drop(stream);
+    });
+}
+
+/// They wait until the static children are up, and are then started all at once: more than are taken in before the first
+/// of them runs, and the later ones end before the earlier ones do anything.
+#[test]
+fn many_that_were_queued_and_end_at_once_were_all_started() {
+    guarded(async {
+        let gate = Arc::new(Notify::new());
+        let opened = Arc::clone(&gate);
+        let first = ChildSpec::worker("first", move |cx| {
+            let gate = Arc::clone(&opened);
+            async move {
+                gate.notified().await;
+                cx.ready();
+                cx.token().cancelled().await;
+            }
+        });
+        let app = builder("app").child(first.signals_ready(secs(60))).answers_early().start().await.unwrap();
+        let starts = (0..400).map(|number: u32| {
+            app.start_task(format!("{number}"), move |cx| async move {
+                // It is up by being there, so a call of its own waits for nothing of its own.
+                let supervisor = cx.supervisor().upgrade().unwrap();
+                let not_found = TerminateChildError::NotFound { child: "x".into() };
+                assert_eq!(supervisor.terminate_child("x").await, Err(not_found));
+                if number < 200 {
+                    cx.token().cancelled().await;
+                }
+            })
+        });
+        let mut starts = Box::pin(futures_util::future::join_all(starts));
+        assert!(futures_util::FutureExt::now_or_never(&mut starts).is_none());
+        tokio::task::yield_now().await;
+        gate.notify_one();
+        let started: Result<Vec<_>, _> = starts.await.into_iter().collect();
+        for task in started.unwrap().split_off(200) {
+            assert_eq!(task.await, Ok(()));
+        }
+        end(&app).await;
     });
 }

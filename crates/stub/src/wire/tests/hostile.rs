@@ -104,6 +104,17 @@ async fn an_answer_that_cannot_be_read_fails_its_call_alone() {
     plugin.end().await;
 }
 
+/// An error repeats the name, and 64 answers of 4 MiB each would wait for a peer that does not read.
+#[tokio::test(start_paused = true)]
+async fn a_name_of_two_mebibytes_is_not_repeated() {
+    let (plugin, mut peer) = End::facing_peer(&LIMITS);
+    let refused = ask(&mut peer, 1, &"x".repeat(2 << 20)).await.expect_err("refused");
+    assert_eq!((refused.code, refused.message.len()), (Code::UNIMPLEMENTED, 49));
+    assert_eq!(ask(&mut peer, 3, &"x".repeat(1024)).await.expect_err("unknown").message, "no such method");
+    assert!(ask(&mut peer, 5, "echo").await.is_ok());
+    plugin.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn at_most_64_handlers_run_and_the_next_request_is_refused() {
     let (plugin, mut peer) = End::facing_peer(&LIMITS);
