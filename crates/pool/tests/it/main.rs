@@ -11,6 +11,7 @@ mod fake;
 mod harness;
 mod issues;
 mod log;
+mod outages;
 mod panics;
 mod storm;
 mod upkeep;
