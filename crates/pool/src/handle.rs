@@ -47,7 +47,8 @@ impl<K: Connector> Handle<K> {
         self.place.into()
     }
 
-    /// For how long it has been held, within 10 ms.
+    /// For how long it has been held, within 10 ms. A claim that waited holds from the moment at which the connection was
+    /// granted to it, which is before it took it.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.shared.now().since(self.hold.since)

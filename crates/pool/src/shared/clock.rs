@@ -19,7 +19,9 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start() -> Self {
-        let clock = Self { epoch: Instant::now(), system_epoch: system::exact(), is_paused: AtomicBool::new(false) };
+        // In this order: a timer that is late by what lies between is heard once, one that is early again and again.
+        let system_epoch = system::exact();
+        let clock = Self { epoch: Instant::now(), system_epoch, is_paused: AtomicBool::new(false) };
         clock.look_for_pause();
         clock
     }
