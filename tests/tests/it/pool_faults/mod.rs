@@ -116,13 +116,26 @@ fn each_server_fails_as_it_says() {
         before.ask().await.expect("it is well");
         server.set(fault);
         let connect = || timeout(SECOND / 2, TcpStream::connect(server.backend().address));
-        // Its listener has to go first, or to be filled.
-        while matches!(fault, Conduct::Refuses | Conduct::BlackHole) && matches!(connect().await, Ok(Ok(_))) {}
+        // Its listener has to go first, or to be filled; meanwhile it takes clients, and ends them.
+        loop {
+            let is_there = match (fault, connect().await) {
+                (Conduct::Refuses, connected) => {
+                    matches!(connected, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
+                }
+                (Conduct::BlackHole, connected) => connected.is_err(),
+                _ => true,
+            };
+            if is_there {
+                break;
+            }
+        }
         let asked = timeout(SECOND / 2, before.ask()).await.map(|answer| answer.map_err(|error| error.kind()));
         let connected = connect().await.map(|stream| stream.map(drop).map_err(|error| error.kind()));
         match fault {
             Conduct::Refuses => assert_eq!(connected, Ok(Err(ErrorKind::ConnectionRefused))),
             Conduct::BlackHole => assert!(connected.is_err(), "no answer to a SYN: {connected:?}"),
+            // The reset may be there before the client looks.
+            Conduct::Resets => assert!(matches!(connected, Ok(Ok(()) | Err(ErrorKind::ConnectionReset)))),
             _ => assert_eq!(connected, Ok(Ok(()))),
         }
         match fault {
