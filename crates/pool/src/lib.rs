@@ -14,6 +14,7 @@
 //!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;
@@ -33,6 +34,8 @@ mod resolver;
 mod shared;
 mod stats;
 mod sync;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use backend::Backend;
 pub use builder::{BuildError, Builder};
