@@ -151,6 +151,7 @@ fn what_keeps_a_value_from_being_ready_is_told_by_its_call() {
         let net = Net::default();
         let mut policy = plain(1);
         policy.claim_timeout = SECOND;
+        policy.offline_wait = 500 * MS;
         policy.waiters_max = 1;
         let pool = pool(&net, policy);
         let held = pool.claim().await.unwrap();
@@ -167,14 +168,15 @@ fn what_keeps_a_value_from_being_ready_is_told_by_its_call() {
         net.set(0, Mode::Fails);
         held.discard();
         assert_pending(&mut first);
-        tokio::time::sleep(2 * SECOND).await;
+        tokio::time::sleep(700 * MS).await;
         assert_ready(&mut first);
         let offline = first.call(ClaimRequest::default()).await.unwrap_err();
         assert!(matches!(offline, ClaimError::NoneOnline { .. }), "{offline}");
         // And then it serves again.
         net.set(0, Mode::Works);
         assert_pending(&mut first);
-        until(|| first.is_woken()).await;
+        tokio::time::sleep(300 * MS).await;
+        assert!(first.is_woken());
         assert_ready(&mut first);
         drop(call(&mut first).await);
         drop(first);
