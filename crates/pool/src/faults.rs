@@ -53,6 +53,8 @@ pub(crate) enum Fault {
     ForgetShrink,
     /// A termination waits for the resolver.
     JoinResolver,
+    /// A connection stays with a call of it that was cut.
+    KeepCalled,
     /// At the end what is granted stays with its claim.
     KeepGranted,
     /// An attempt at a backend that does not answer keeps its room.
@@ -117,6 +119,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("forget-prepared", Fault::ForgetPrepared),
     ("forget-shrink", Fault::ForgetShrink),
     ("join-resolver", Fault::JoinResolver),
+    ("keep-called", Fault::KeepCalled),
     ("keep-granted", Fault::KeepGranted),
     ("keep-probe", Fault::KeepProbe),
     ("keep-socket", Fault::KeepSocket),
