@@ -26,7 +26,6 @@ mod events;
 mod faults;
 mod handle;
 mod interrupt;
-mod panics;
 mod policy;
 mod pool;
 mod resolver;

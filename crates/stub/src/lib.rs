@@ -19,7 +19,6 @@ mod inherited;
 mod life;
 pub mod messages;
 mod options;
-mod panics;
 mod removal;
 mod resources;
 mod run_error;

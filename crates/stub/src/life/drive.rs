@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::into_message;
 use landfall_lifecycle::{Clock, Reason, Report, Shutdown, Terminate};
 use tokio::sync::{oneshot, watch};
 
@@ -19,7 +20,6 @@ use crate::handlers::Handlers;
 use crate::identity::Identity;
 use crate::messages::FailurePolicy;
 use crate::options::StubOptions;
-use crate::panics::message_of;
 use crate::stub::{Handle, Stub};
 use crate::wire::Wire;
 
@@ -178,7 +178,7 @@ impl Core {
         let (Some(on_close), Some(handle)) = (&self.plugin.on_close, self.stub.upgrade()) else { return };
         let told = AssertUnwindSafe(async { on_close(Stub::of(handle), closed).await });
         if let Err(payload) = told.catch_unwind().await {
-            tracing::error!(plugin.name = name, error = message_of(payload), "on_close panicked");
+            tracing::error!(plugin.name = name, error = into_message(payload), "on_close panicked");
         }
     }
 }
