@@ -155,6 +155,9 @@ impl SupervisorBuilder {
     ///
     /// The first [`SpecError`] found.
     pub fn check(&self) -> Result<(), SpecError> {
+        if self.name.is_empty() {
+            return Err(SpecError::EmptyName);
+        }
         let Settings { strategy, auto_shutdown, period, children_max, stuck_after, .. } = self.settings;
         if period.is_zero() {
             let (value, allowed) = ("0".to_owned(), "more than 0");

@@ -12,6 +12,9 @@ const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
+    /// The name of the supervisor is empty.
+    #[error("the name of the supervisor is empty")]
+    EmptyName,
     /// An id is empty.
     #[error("a child has an empty id")]
     EmptyId,

@@ -28,6 +28,8 @@ fn builder() -> SupervisorBuilder {
 
 #[test]
 fn settings_that_cannot_be_are_refused() {
+    check(Supervisor::builder(""), "EmptyName");
+    check(Supervisor::dynamic(""), "EmptyName");
     check(builder().intensity(1, Duration::ZERO), "OutOfBounds { field: \"period\"");
     check(builder().intensity(1, Duration::MAX), "OutOfBounds { field: \"period\"");
     check(builder().strategy(Strategy::SimpleOneForOne), "TemplateMissing");
