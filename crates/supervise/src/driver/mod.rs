@@ -19,7 +19,7 @@ mod watched;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -84,6 +84,8 @@ pub(crate) struct Core {
     clock: Clock,
     epoch: Instant,
     state: Mutex<State>,
+    /// Numbers the tasks of streams.
+    tasks: AtomicU64,
     workers: TaskSet,
     driver: TaskSet,
     handle: OnceLock<WeakSupervisor>,
@@ -195,6 +197,7 @@ where
         timer,
         clock,
         state: Mutex::new(state),
+        tasks: AtomicU64::new(1),
         workers: TaskSet::new(format!("{name}: workers")),
         driver: TaskSet::new(format!("{name}: driver")),
         handle: OnceLock::new(),
@@ -262,6 +265,11 @@ impl Core {
 
     pub(crate) fn routing(&self) -> Option<&Arc<Routing>> {
         self.routing.as_ref()
+    }
+
+    /// A number that no task of a stream had before.
+    pub(crate) fn next_task(&self) -> u64 {
+        self.tasks.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn strategy(&self) -> Strategy {
