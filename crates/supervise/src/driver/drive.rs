@@ -96,6 +96,8 @@ impl Core {
                 }
             }
         }
+        // Until the next turn somebody else may look at who lives, or the runtime may go.
+        drop(self.enter(&mut drive.started));
         cx.waker().wake_by_ref();
         Poll::Pending
     }
