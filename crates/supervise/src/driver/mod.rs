@@ -5,6 +5,7 @@
 //! under its lock, at once. No user's code runs under that lock.
 
 mod drive;
+mod fall;
 #[cfg(landfall_faults)]
 mod faulty;
 mod instance;
@@ -209,7 +210,7 @@ where
     drop(core.handle.set(supervisor.downgrade()));
     // What the driver starts is in its span: the children, and the spans of the supervisors below.
     let span = tracing::info_span!("supervisor", supervisor.name = core.name);
-    let driving = drive::run(Arc::clone(&core), drive(Arc::clone(&core))).instrument(span);
+    let driving = fall::run(Arc::clone(&core), drive(Arc::clone(&core))).instrument(span);
     match core.driver.spawn("driver", driving) {
         Ok(_) => Ok(supervisor),
         Err(source) => {
