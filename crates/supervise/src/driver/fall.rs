@@ -1,29 +1,44 @@
 //! What becomes of the children when the driver cannot go on: it panicked, or its runtime has gone.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::FutureExt;
+use futures_util::future::{Either, FutureExt, select};
 use landfall_lifecycle::{Ending, Reason, Shutdown, Terminate};
 
 use super::instance::ended;
 use super::{Core, Note};
-use crate::panics::{contain, into_message};
+use crate::events::TreeEventKind;
+use crate::panics::{contain, drop_each, into_message};
 use crate::report::EndCause;
 
-/// Drives a supervisor to its end. A panic of the driver ends the children all the same.
-pub(super) async fn run(core: Arc<Core>, drive: impl Future<Output = ()>) {
-    let mut fallen = Fallen(Some(Arc::clone(&core)));
-    if let Err(payload) = AssertUnwindSafe(drive).catch_unwind().await {
-        let message = into_message(payload);
-        tracing::error!(supervisor = core.name, error = message, "the supervisor panicked: aborting its children");
-        core.collapse(message).await;
+/// Drives a supervisor to its end. A panic of the driver ends the children all the same, and that its runtime goes is
+/// noticed even if it comes before the first poll.
+pub(super) fn run<D>(core: Arc<Core>, drive: D) -> impl Future<Output = ()> + Send + use<D>
+where
+    D: Future<Output = ()> + Send,
+{
+    let fallen = Fallen(Some(Arc::clone(&core)));
+    async move {
+        if let Err(payload) = AssertUnwindSafe(drive).catch_unwind().await {
+            let message = into_message(payload);
+            tracing::error!(supervisor = core.name, error = message, "the supervisor panicked: aborting its children");
+            core.collapse(message).await;
+        }
+        fallen.forget();
     }
-    fallen.0 = None;
 }
 
 /// Ends the children when the driver is dropped: its runtime is going.
 struct Fallen(Option<Arc<Core>>);
+
+impl Fallen {
+    /// The driver is through with its work.
+    fn forget(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Fallen {
     fn drop(&mut self) {
@@ -45,27 +60,32 @@ impl Core {
         if let Err(error) = self.workers.terminate(&now).await {
             tracing::error!(supervisor = self.name, %error, "the driver is no task of its workers' set");
         }
-        // Only now: a component may have come up while its start was being aborted.
+        self.end_owners().await;
+        self.conclude(EndCause::Panicked { message }).await;
+    }
+
+    /// Ends all that is no task of the supervisor's own, when those are gone: a component may have come up while its start
+    /// was being aborted.
+    async fn end_owners(&self) {
         let owners = {
-            let mut state = self.lock();
-            let notes = std::mem::take(&mut state.inbox).into_iter().filter_map(|note| match note {
-                Note::Owner(_, component) => Some(component),
-                Note::Left { tasks: Some(tasks), .. } => Some(Arc::new(tasks) as Arc<dyn Terminate>),
+            let state = self.lock();
+            let notes = state.inbox.iter().filter_map(|note| match note {
+                Note::Owner(_, component) => Some(Arc::clone(component)),
+                Note::Left { tasks: Some(tasks), .. } => Some(Arc::new(tasks.clone()) as Arc<dyn Terminate>),
                 _ => None,
             });
-            let notes: Vec<_> = notes.collect();
-            let live: Vec<_> = state.live.drain().collect();
-            drop(state);
-            let live = live.into_iter().filter_map(|live| live.body.owner());
-            live.chain(notes).collect::<Vec<_>>()
+            state.owners().into_iter().chain(notes).collect::<Vec<_>>()
         };
+        let now = self.at_once();
         for owner in &owners {
             drop(contain(|| owner.begin_terminate(&now)));
         }
-        for owner in owners {
-            ended(owner).await;
+        for owner in &owners {
+            ended(Arc::clone(owner)).await;
         }
-        self.conclude(EndCause::Panicked { message }).await;
+        drop_each(&self.name, owners);
+        let live: Vec<_> = self.lock().live.drain().collect();
+        drop_each(&self.name, live);
     }
 
     /// Aborts everything, now, without waiting.
@@ -80,17 +100,34 @@ impl Core {
         }
     }
 
-    /// Nobody drives the supervisor any more: aborts everything, and leaves the report to the deadline.
-    pub(super) fn abandon(self: &Arc<Self>) {
+    /// Nobody drives the supervisor any more: aborts everything, and leaves the rest to whoever waits for the end.
+    fn abandon(self: &Arc<Self>) {
         self.abort_all();
         let cause = EndCause::Panicked { message: "its runtime has gone".to_owned() };
-        self.started.send_if_modified(|started| started.is_none() && started.replace(Err(cause)).is_none());
+        self.started.send_if_modified(|started| started.is_none() && started.replace(Err(cause.clone())).is_none());
         Ending::begin(self, &Shutdown::now().because(Reason::Failed("its runtime has gone".into())));
         // Only now: a call that comes later sees that the end has begun.
         let (calls, watchers) = {
             let mut state = self.lock();
+            state.cause = Some(cause.clone());
             (std::mem::take(&mut state.calls), std::mem::take(&mut state.watchers))
         };
         drop((calls, watchers));
+        self.hub.tell(&self.path, TreeEventKind::Ended(cause));
+        self.abandoned.cancel();
+    }
+
+    /// Waits for what the driver brings about; where that has gone with its runtime, does the rest of its work.
+    pub(crate) async fn driven<T>(self: &Arc<Self>, waiting: impl Future<Output = T>) -> T {
+        let left = pin!(async {
+            self.abandoned.cancelled().await;
+            self.workers.ended().await;
+            self.end_owners().await;
+            Ending::finish(self);
+        });
+        match select(pin!(waiting), left).await {
+            Either::Left((done, _)) => done,
+            Either::Right(((), waiting)) => waiting.await,
+        }
     }
 }

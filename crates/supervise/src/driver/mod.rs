@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{BoxFuture, FutureExt};
 use landfall_lifecycle::{Clock, Ending, Reason, Report, Shutdown, SpawnError, TaskSet, Terminate};
 use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 pub(crate) use self::instance::Worker;
@@ -87,6 +88,8 @@ pub(crate) struct Core {
     state: Mutex<State>,
     /// Numbers the tasks of streams.
     tasks: AtomicU64,
+    /// Nobody drives it any more, because its runtime has gone.
+    abandoned: CancellationToken,
     workers: TaskSet,
     driver: TaskSet,
     handle: OnceLock<WeakSupervisor>,
@@ -199,6 +202,7 @@ where
         clock,
         state: Mutex::new(state),
         tasks: AtomicU64::new(1),
+        abandoned: CancellationToken::new(),
         workers: TaskSet::new(format!("{name}: workers")),
         driver: TaskSet::new(format!("{name}: driver")),
         handle: OnceLock::new(),
@@ -211,12 +215,10 @@ where
     // What the driver starts is in its span: the children, and the spans of the supervisors below.
     let span = tracing::info_span!("supervisor", supervisor.name = core.name);
     let driving = fall::run(Arc::clone(&core), drive(Arc::clone(&core))).instrument(span);
+    // One that is refused is dropped, as if its runtime had gone.
     match core.driver.spawn("driver", driving) {
         Ok(_) => Ok(supervisor),
-        Err(source) => {
-            core.abandon();
-            Err(StartError::Spawn { supervisor: core.name.clone(), source })
-        }
+        Err(source) => Err(StartError::Spawn { supervisor: core.name.clone(), source }),
     }
 }
 

@@ -9,7 +9,7 @@ use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
 use super::{Core, UNTAKEN_MAX, begin_with, drive};
 use crate::child_id::InstanceId;
 use crate::report::EndCause;
-use crate::{ChildSpec, Exit, Refused, StartChildError, Supervisor, TerminateChildError};
+use crate::{ChildSpec, Exit, Refused, StartChildError, Supervisor, TerminateChildError, TreeEventKind};
 
 /// Counts the living.
 struct Alive(Arc<AtomicUsize>);
@@ -160,20 +160,46 @@ async fn a_worker_is_known_while_a_factory_after_it_runs() {
 #[test]
 fn a_runtime_that_goes_answers_whoever_waits_and_calls_that_come_later() {
     let [gone, here] = [(); 2].map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
-    let (tree, ended, task) = gone.block_on(async {
+    let (tree, ended, task, mut events) = gone.block_on(async {
         let idle = ChildSpec::worker("idle", |_cx| std::future::pending::<()>());
-        let tree = Supervisor::builder("app").child(idle).start().await.unwrap();
+        let component = ChildSpec::component("owner", || async { Ok::<_, std::io::Error>(TaskSet::new("owner")) });
+        let below = ChildSpec::supervisor("below", || Supervisor::builder("below"));
+        let tree = Supervisor::builder("app").child(idle).child(component).child(below).start().await.unwrap();
         let ended = tree.instance_ended(tree.which_child("idle").unwrap().instance.unwrap());
         let task = tree.start_task("task", |_cx| std::future::pending::<()>()).await.unwrap();
-        (tree, ended, task)
+        let events = tree.events();
+        (tree, ended, task, events)
     });
     drop(gone);
     here.block_on(async {
-        let limit = std::time::Duration::from_secs(10);
-        assert_eq!(tokio::time::timeout(limit, ended).await, Ok(Some(Exit::Aborted)));
-        assert_eq!(tokio::time::timeout(limit, task).await, Ok(Err(Exit::Aborted)));
+        assert_eq!(in_time(ended).await, Some(Exit::Aborted));
+        assert_eq!(in_time(task).await, Err(Exit::Aborted));
         let refused = TerminateChildError::Refused(Refused::Terminating);
-        assert_eq!(tokio::time::timeout(limit, tree.terminate_child("idle")).await, Ok(Err(refused)));
-        assert!(tree.terminate(&Shutdown::now()).await.is_ok());
+        assert_eq!(in_time(tree.terminate_child("idle")).await, Err(refused));
+        while let Some(event) = in_time(events.recv()).await {
+            assert!(matches!(event.unwrap().kind, TreeEventKind::Ended(EndCause::Panicked { .. })));
+        }
+        assert_eq!(in_time(tree.events().recv()).await, None);
+        in_time(tree.ended()).await;
+        assert!(matches!(tree.end_cause(), Some(EndCause::Panicked { .. })));
+        assert!(in_time(tree.terminate(&Shutdown::now())).await.unwrap().error.is_some());
     });
+}
+
+/// The driver was never polled.
+#[test]
+fn a_runtime_that_goes_at_once_leaves_nobody_waiting() {
+    let [gone, here] = [(); 2].map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let idle = ChildSpec::worker("idle", |_cx| std::future::pending::<()>());
+    let tree = gone.block_on(Supervisor::builder("app").answers_early().child(idle).start()).unwrap();
+    drop(gone);
+    here.block_on(async {
+        in_time(tree.ended()).await;
+        assert!(in_time(tree.terminate(&Shutdown::now())).await.unwrap().error.is_some());
+    });
+}
+
+/// Whoever is left waiting fails the test, and does not hang it.
+async fn in_time<T>(waits: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(30), waits).await.expect("it was left waiting")
 }
