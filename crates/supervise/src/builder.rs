@@ -168,6 +168,9 @@ impl SupervisorBuilder {
         if let Some(routing) = &self.routing {
             routing.check(&self.name)?;
         }
+        if self.template.is_some() && strategy != Strategy::SimpleOneForOne {
+            return Err(SpecError::StrategyOfTemplate { strategy });
+        }
         if strategy == Strategy::Dynamic {
             if auto_shutdown != AutoShutdown::Never {
                 return Err(SpecError::AutoShutdownOfDynamic);
