@@ -185,7 +185,9 @@ impl<A: Clone + Send + 'static, T: Send + 'static> TaskStream<A, T> {
     fn task(&mut self, item: A) -> Running<A, T> {
         self.has_started = true;
         // Numbered through all streams: in most supervisors ids must differ.
-        let id = ChildId::from(format!("{}-{}", self.id, self.supervisor.core().next_task()));
+        let number = self.supervisor.core().next_task();
+        // One that is empty stays so, and is refused as such.
+        let id = if self.id.as_str().is_empty() { self.id.clone() } else { format!("{}-{number}", self.id).into() };
         let (supervisor, factory) = (self.supervisor.clone(), Arc::clone(&self.factory));
         let (link, limit) = (self.stop.child_token(), self.task_limit);
         let result = one_task(supervisor, (id, self.place), link, limit, {

@@ -222,6 +222,18 @@ fn a_stream_that_is_left_early_leaves_no_task() {
     });
 }
 
+#[test]
+fn a_task_and_a_stream_without_an_id_are_refused() {
+    guarded(async {
+        let jobs = jobs().await;
+        let empty = StartChildError::Spec(landfall_supervise::SpecError::EmptyId);
+        assert_eq!(jobs.start_task("", |_cx| async {}).await.map(drop), Err(empty.clone()));
+        let mut stream = jobs.task_stream("", [1], |_cx, _number| async {});
+        assert_eq!(stream.next().await.unwrap().result, Err(TaskError::NotStarted(empty)));
+        end(&jobs).await;
+    });
+}
+
 /// Below most supervisors ids must differ, and two lists may well be named alike.
 #[test]
 fn two_streams_of_one_id_do_not_collide() {
