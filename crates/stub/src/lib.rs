@@ -29,6 +29,7 @@ mod stub;
 pub mod testing;
 mod unsolicited;
 mod update;
+mod update_queue;
 mod wire;
 mod wish_error;
 
@@ -48,5 +49,6 @@ pub use self::runtime_info::{Configuration, RuntimeInfo};
 pub use self::stub::Stub;
 pub use self::unsolicited::UpdateError;
 pub use self::update::Update;
+pub use self::update_queue::PendingUpdate;
 pub use self::wire::{Code, Connection, Loss, Metadata};
 pub use self::wish_error::WishError;

@@ -21,6 +21,7 @@ use crate::messages::FailurePolicy;
 use crate::options::StubOptions;
 use crate::panics::message_of;
 use crate::stub::{Handle, Stub};
+use crate::update_queue::{UpdateQueue, Updates};
 use crate::wire::Wire;
 
 /// What a plugin is, whichever generation serves it.
@@ -58,16 +59,22 @@ type Answer = oneshot::Sender<Result<Started, StartError>>;
 pub(crate) async fn drive(course: Course, mut answer: Answer) {
     let (core, generation) = (Arc::clone(&course.core), Arc::clone(&course.generation));
     let mut connected = None;
+    let StubOptions { update_timeout, calls_max, .. } = core.plugin.options;
+    let handlers = generation.handlers.clone();
+    let (updates, mut queue) = Updates::new(&core.plugin.identity.name, handlers, update_timeout, calls_max);
     let begun = tokio::select! {
         // The stop first.
         biased;
         () = stopped(&generation) => Err(StartError::Stopped),
         () = answer.closed() => Err(StartError::Stopped),
-        result = begin(&core, &generation, &mut connected) => result,
+        result = begin(&core, &generation, &updates, &mut connected) => result,
     };
     let error = match begun {
         Ok(started) => {
-            serve(&core, &generation, connected.as_ref(), started, answer).await;
+            if let Some(wire) = &connected {
+                core.on(&generation, Event::Serve(updates));
+                serve(&core, &generation, wire, &mut queue, started, answer).await;
+            }
             None
         }
         Err(error) => {
@@ -76,6 +83,8 @@ pub(crate) async fn drive(course: Course, mut answer: Answer) {
             Some((answer, error))
         }
     };
+    // What still waits for its turn is told that it will have none.
+    drop(queue);
     end(&core, &generation, connected.as_ref()).await;
     let closed = core.closed(generation.number);
     drop(course);
@@ -89,19 +98,29 @@ pub(crate) async fn drive(course: Course, mut answer: Answer) {
 }
 
 /// Connects, registers and is configured. `connected` says whether there was a connection.
-async fn begin(core: &Core, generation: &Generation, connected: &mut Option<Wire>) -> Result<Started, StartError> {
+async fn begin(
+    core: &Core,
+    generation: &Generation,
+    updates: &Updates,
+    connected: &mut Option<Wire>,
+) -> Result<Started, StartError> {
     let plugin = &core.plugin;
     let connection = handshake::connect(plugin, generation).await?;
-    let session = Arc::new(Session::new(Arc::clone(plugin), generation.number));
+    let session = Arc::new(Session::new(Arc::clone(plugin), generation.number, updates.clone()));
     let wire = connected.insert(handshake::open(plugin, generation, connection, Arc::clone(&session))?);
     let runtime = handshake::register(plugin, generation, wire, &session).await?;
     Ok(Started { generation: generation.number, runtime })
 }
 
 /// Serves until somebody stops the generation or its connection is lost.
-async fn serve(core: &Core, generation: &Generation, wire: Option<&Wire>, started: Started, answer: Answer) {
-    let Some(wire) = wire else { return };
-    core.on(generation, Event::Serve(wire.clone()));
+async fn serve(
+    core: &Core,
+    generation: &Generation,
+    wire: &Wire,
+    queue: &mut UpdateQueue,
+    started: Started,
+    answer: Answer,
+) {
     let (name, runtime) = (&core.plugin.identity.name, &started.runtime);
     tracing::info!(plugin.name = name, generation = generation.number, runtime.name, runtime.version, "plugin serves");
     if answer.send(Ok(started)).is_err() {
@@ -109,9 +128,10 @@ async fn serve(core: &Core, generation: &Generation, wire: Option<&Wire>, starte
         return;
     }
     let cause = tokio::select! {
-        // The stop first: a loss that follows from it is none.
+        // The stop first: a loss that follows from it is none. Updates before the loss, so that those under way hear of it.
         biased;
         () = stopped(generation) => CloseCause::Stopped,
+        never = queue.send_all(wire) => match never {},
         loss = wire.lost() => CloseCause::Lost(loss),
     };
     core.on(generation, Event::End(cause));

@@ -6,7 +6,7 @@ use landfall_lifecycle::Report;
 
 use super::closed::{CloseCause, Closed};
 use super::generation::Generation;
-use crate::wire::Wire;
+use crate::update_queue::Updates;
 
 /// Where a stub is.
 ///
@@ -26,7 +26,7 @@ pub(crate) enum Life {
     /// Nothing runs and nothing is connected. What came before, if anything did.
     Idle(Option<Arc<Ended>>),
     Starting(Arc<Generation>),
-    Serving(Arc<Generation>, Wire),
+    Serving(Arc<Generation>, Updates),
     Ending(Arc<Generation>, CloseCause),
     /// It should have ended, and something of it still runs.
     Stuck(Arc<Generation>, Arc<Ended>),
@@ -35,7 +35,7 @@ pub(crate) enum Life {
 /// What happens to a stub.
 pub(crate) enum Event {
     Start(Arc<Generation>),
-    Serve(Wire),
+    Serve(Updates),
     End(CloseCause),
     Overdue(Report),
     Gone(Report),
@@ -73,7 +73,7 @@ impl Life {
         }
         let next = match (&*self, event) {
             (Self::Idle(_), Event::Start(generation)) => Self::Starting(generation),
-            (Self::Starting(generation), Event::Serve(wire)) => Self::Serving(Arc::clone(generation), wire),
+            (Self::Starting(generation), Event::Serve(updates)) => Self::Serving(Arc::clone(generation), updates),
             (Self::Starting(generation) | Self::Serving(generation, _), Event::End(cause)) => {
                 Self::Ending(Arc::clone(generation), cause)
             }
@@ -132,33 +132,21 @@ fn ended(generation: &Generation, cause: CloseCause, report: Report) -> Arc<Ende
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-    use futures_util::future::BoxFuture;
+    use std::time::Duration;
+
     use landfall_lifecycle::{Reason, TaskSet};
-    use tokio::io::duplex;
 
     use super::*;
-    use crate::options::StubOptions;
-    use crate::wire::{Code, Connection, Loss, Request, Role, Service, Status};
+    use crate::wire::Loss;
 
     const PHASES: [Phase; 5] = [Phase::Idle, Phase::Starting, Phase::Serving, Phase::Ending, Phase::Stuck];
-
-    struct Nothing;
-
-    impl Service for Nothing {
-        fn call(self: Arc<Self>, _: Request) -> BoxFuture<'static, Result<Vec<u8>, Status>> {
-            async { Err(Status::new(Code::UNIMPLEMENTED, "nothing is served")) }.boxed()
-        }
-    }
 
     fn generation(number: u64) -> Arc<Generation> {
         Arc::new(Generation::new(&TaskSet::new("stub"), number).expect("open"))
     }
 
-    fn wire() -> Wire {
-        let (tasks, service) = (TaskSet::new("wire"), Arc::new(Nothing));
-        let limits = StubOptions::default().limits();
-        Wire::open(&tasks, &tasks, Connection::new(duplex(1).0), Role::Plugin, service, &limits).expect("open")
+    fn updates() -> Updates {
+        Updates::new("logger", TaskSet::new("handlers"), Duration::from_secs(1), 1).0
     }
 
     fn report() -> Report {
@@ -170,7 +158,7 @@ mod tests {
         let lost = CloseCause::Lost(Loss::CutShort);
         [
             Event::Start(generation(2)),
-            Event::Serve(wire()),
+            Event::Serve(updates()),
             Event::End(lost),
             Event::Overdue(report()),
             Event::Gone(report()),
@@ -182,7 +170,7 @@ mod tests {
         let mut life = Life::Idle(None);
         let way = [
             (Phase::Starting, Event::Start(generation(1))),
-            (Phase::Serving, Event::Serve(wire())),
+            (Phase::Serving, Event::Serve(updates())),
             (Phase::Ending, Event::End(CloseCause::Stopped)),
             (Phase::Stuck, Event::Overdue(report())),
         ];

@@ -8,4 +8,6 @@ mod ending;
 mod events;
 mod harness;
 mod life;
+mod log;
 mod matrix;
+mod updates;
