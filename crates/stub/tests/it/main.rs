@@ -10,4 +10,5 @@ mod harness;
 mod life;
 mod log;
 mod matrix;
+mod reconnect;
 mod updates;
