@@ -14,7 +14,7 @@ use crate::endpoint::{DEFAULT_SOCKET, Dialer, Endpoint};
 use crate::handlers::Handlers;
 use crate::identity::Identity;
 use crate::inherited::Inherited;
-use crate::life::{Closed, OnClose, Plugin};
+use crate::life::{Closed, Definition, OnClose};
 use crate::messages::FailurePolicy;
 use crate::options::StubOptions;
 use crate::reconnect::Reconnect;
@@ -154,7 +154,7 @@ impl StubBuilder {
             (None, None) => Endpoint::socket(&self.path)?,
         };
         let Self { options, handlers, failure_policy, on_close, reconnect, clock, .. } = self;
-        Ok(Stub::new(Plugin { identity, options, endpoint, handlers, failure_policy, on_close, reconnect, clock }))
+        Ok(Stub::new(Definition { identity, options, endpoint, handlers, failure_policy, on_close, reconnect, clock }))
     }
 }
 

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::builder::StubBuilder;
 use crate::life::{
-    CloseCause, Closed, Core, Course, Event, For, Generation, Life, Phase, Plugin, Series, StartError, Started, drive,
+    CloseCause, Closed, Core, Course, Definition, Event, For, Generation, Life, Phase, Series, StartError, Started,
+    drive,
 };
 use crate::panics::contain;
 use crate::run_error::RunError;
@@ -41,7 +42,7 @@ impl Stub {
         StubBuilder::new(name.into(), index)
     }
 
-    pub(crate) fn new(plugin: Plugin) -> Self {
+    pub(crate) fn new(plugin: Definition) -> Self {
         let tasks = TaskSet::new(format!("stub {}-{}", plugin.identity.index, plugin.identity.name));
         let plugin = Arc::new(plugin);
         Self(Arc::new_cyclic(|stub| {

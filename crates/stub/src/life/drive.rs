@@ -29,7 +29,7 @@ use crate::update_queue::{UpdateQueue, Updates};
 use crate::wire::Wire;
 
 /// What a plugin is, whichever generation serves it.
-pub(crate) struct Plugin {
+pub(crate) struct Definition {
     pub(crate) identity: Identity,
     pub(crate) options: StubOptions,
     pub(crate) endpoint: Endpoint,
@@ -40,7 +40,7 @@ pub(crate) struct Plugin {
     pub(crate) clock: Clock,
 }
 
-impl Plugin {
+impl Definition {
     /// The instants of a stop that begins now.
     pub(crate) fn shutdown(&self) -> Shutdown {
         let StubOptions { stop_grace, stop_abort, .. } = self.options;
@@ -52,7 +52,7 @@ pub(crate) type OnClose = Box<dyn Fn(Stub, Closed) -> BoxFuture<'static, ()> + S
 
 /// What the handle of a stub and the tasks of its generations share.
 pub(crate) struct Core {
-    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) plugin: Arc<Definition>,
     pub(crate) life: watch::Sender<Life>,
     pub(crate) stub: Weak<Handle>,
 }
@@ -261,7 +261,7 @@ impl Course {
 
     /// What the policy has follow, if there is one and it has not had enough.
     fn next(&self, who: &For, closed: &Closed, failed: Option<&StartError>, served: Option<Duration>) -> Option<Next> {
-        let Plugin { reconnect, identity, .. } = &*self.core.plugin;
+        let Definition { reconnect, identity, .. } = &*self.core.plugin;
         let reconnect = reconnect.as_ref()?;
         let is_worth_it = match (failed, who) {
             (None, _) => matches!(closed.cause, CloseCause::Lost(_)),

@@ -10,7 +10,7 @@ mod session;
 mod start_error;
 
 pub use self::closed::{CloseCause, Closed};
-pub(crate) use self::drive::{Core, Course, For, OnClose, Plugin, drive};
+pub(crate) use self::drive::{Core, Course, Definition, For, OnClose, drive};
 pub(crate) use self::generation::{Generation, Series};
 pub(crate) use self::handshake::RUNTIME_SERVICE;
 pub use self::phase::Phase;

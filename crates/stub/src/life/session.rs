@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use prost::Message;
 use tokio::sync::watch;
 
-use super::drive::Plugin;
+use super::drive::Definition;
 use crate::events::EventMask;
 use crate::handler_cx::HandlerCx;
 use crate::handlers::{decode, failed};
@@ -24,7 +24,7 @@ pub(crate) const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
 /// What one generation serves.
 pub(super) struct Session {
-    plugin: Arc<Plugin>,
+    plugin: Arc<Definition>,
     generation: u64,
     updates: Updates,
     /// What came of the first `Configure`; nothing yet, before it.
@@ -43,7 +43,7 @@ struct Parts {
 }
 
 impl Session {
-    pub(super) fn new(plugin: Arc<Plugin>, generation: u64, updates: Updates) -> Self {
+    pub(super) fn new(plugin: Arc<Definition>, generation: u64, updates: Updates) -> Self {
         Self { plugin, generation, updates, configured: watch::Sender::new(None), parts: Mutex::default() }
     }
 
