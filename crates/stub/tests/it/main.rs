@@ -10,5 +10,6 @@ mod harness;
 mod life;
 mod log;
 mod matrix;
+mod plugin_type;
 mod reconnect;
 mod updates;
