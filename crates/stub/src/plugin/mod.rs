@@ -53,6 +53,10 @@ pub trait Plugin: Send + Sync + 'static {
     fn events(&self) -> EventMask;
 
     /// As [`StubBuilder::on_configure`](crate::StubBuilder::on_configure). By itself it takes all events that are there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn configure(
         &self,
         _cx: HandlerCx,
@@ -62,6 +66,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_synchronize`](crate::StubBuilder::on_synchronize).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn synchronize(
         &self,
         _cx: HandlerCx,
@@ -72,11 +80,19 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_run_pod_sandbox`](crate::StubBuilder::on_run_pod_sandbox).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn run_pod_sandbox(&self, _cx: HandlerCx, _pod: PodSandbox) -> impl Future<Output = Result<(), BoxError>> + Send {
         ready(Ok(()))
     }
 
     /// As [`StubBuilder::on_update_pod_sandbox`](crate::StubBuilder::on_update_pod_sandbox).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn update_pod_sandbox(
         &self,
         _cx: HandlerCx,
@@ -86,6 +102,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_post_update_pod_sandbox`](crate::StubBuilder::on_post_update_pod_sandbox).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn post_update_pod_sandbox(
         &self,
         _cx: HandlerCx,
@@ -95,11 +115,19 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_stop_pod_sandbox`](crate::StubBuilder::on_stop_pod_sandbox).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn stop_pod_sandbox(&self, _cx: HandlerCx, _pod: PodSandbox) -> impl Future<Output = Result<(), BoxError>> + Send {
         ready(Ok(()))
     }
 
     /// As [`StubBuilder::on_remove_pod_sandbox`](crate::StubBuilder::on_remove_pod_sandbox).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn remove_pod_sandbox(
         &self,
         _cx: HandlerCx,
@@ -109,6 +137,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_create_container`](crate::StubBuilder::on_create_container).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn create_container(
         &self,
         _cx: HandlerCx,
@@ -119,6 +151,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_post_create_container`](crate::StubBuilder::on_post_create_container).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn post_create_container(
         &self,
         _cx: HandlerCx,
@@ -129,6 +165,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_start_container`](crate::StubBuilder::on_start_container).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn start_container(
         &self,
         _cx: HandlerCx,
@@ -139,6 +179,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_post_start_container`](crate::StubBuilder::on_post_start_container).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn post_start_container(
         &self,
         _cx: HandlerCx,
@@ -149,6 +193,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_update_container`](crate::StubBuilder::on_update_container).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn update_container(
         &self,
         _cx: HandlerCx,
@@ -160,6 +208,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_post_update_container`](crate::StubBuilder::on_post_update_container).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn post_update_container(
         &self,
         _cx: HandlerCx,
@@ -170,6 +222,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_stop_container`](crate::StubBuilder::on_stop_container).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn stop_container(
         &self,
         _cx: HandlerCx,
@@ -180,6 +236,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_remove_container`](crate::StubBuilder::on_remove_container).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn remove_container(
         &self,
         _cx: HandlerCx,
@@ -190,6 +250,10 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// As [`StubBuilder::on_validate_container_adjustment`](crate::StubBuilder::on_validate_container_adjustment).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits when it outlives the grace of a stop.
     fn validate_container_adjustment(
         &self,
         _cx: HandlerCx,

@@ -1,18 +1,18 @@
 //! A plugin that starts again by itself: when, how often, and that whoever stops it is heard at every instant.
 
+mod ends;
+mod run;
+
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use landfall_lifecycle::testing::cancel_at_every_poll_on;
-use landfall_lifecycle::{Shutdown, Terminate};
 use landfall_stub::testing::{Registration, Script, TestPlugin, TestRuntime};
-use landfall_stub::{BuildError, CloseCause, Phase, Reconnect, RunError, StartError, Stub, StubBuilder, StubOptions};
+use landfall_stub::{BuildError, CloseCause, Phase, Reconnect, StartError, Stub, StubBuilder};
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Ends, clock, container, end, plugin, pod, soon};
+use crate::harness::{Ends, container, end, plugin, pod, soon};
 use crate::log;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -219,211 +219,6 @@ async fn a_runtime_that_does_not_answer_is_tried_again() {
     site.lose(&plugin).await;
     site.plugin().await;
     assert_eq!(site.pauses(), [1, 5 + 2]);
-    end(stub, site.runtime).await;
-}
-
-/// From 2 s before the end of a delay to 2 s after, in steps: a stop and a termination end it at once, and nothing is
-/// left or comes later.
-#[tokio::test(start_paused = true)]
-async fn a_stop_or_a_termination_ends_it_at_every_instant() {
-    for (terminates, is_down) in [(false, false), (false, true), (true, false), (true, true)] {
-        for instant in (0..4_000).step_by(50) {
-            let site = Site::default();
-            let (stub, plugin) = serving(&site, seconds()).await;
-            site.set_down(is_down);
-            site.lose(&plugin).await;
-            sleep(Duration::from_millis(instant)).await;
-            let began = Instant::now();
-            let report = if terminates {
-                let how = Shutdown::within_on(clock(), SECOND, 2 * SECOND);
-                soon("termination", stub.terminate(&how)).await.expect("not its own task")
-            } else {
-                soon("stop", stub.stop()).await.expect("not its own task")
-            };
-            assert_eq!(report.stragglers().count(), 0, "{instant}: {report}");
-            assert_eq!((began.elapsed(), stub.phase()), (Duration::ZERO, Phase::Idle), "{instant}");
-            let dials = site.dials();
-            sleep(60 * SECOND).await;
-            assert_eq!((site.dials(), site.runtime.open_connections()), (dials, 0), "{instant}");
-            assert!(soon("wait", stub.wait()).await.is_some());
-            end(stub, site.runtime).await;
-        }
-    }
-}
-
-/// Whoever starts the plugin meanwhile has it: there is one registration, and the policy goes on from that one.
-#[tokio::test(start_paused = true)]
-async fn a_start_during_the_delay_takes_over() {
-    let site = Site::default();
-    let (stub, plugin) = serving(&site, seconds()).await;
-    site.lose(&plugin).await;
-    until(&stub, Phase::Delayed).await;
-    assert_eq!(soon("start", stub.start()).await.expect("started").generation, 2);
-    let plugin = site.plugin().await;
-    sleep(30 * SECOND).await;
-    assert_eq!((site.dials(), stub.phase()), (2, Phase::Serving));
-    site.lose(&plugin).await;
-    site.plugin().await;
-    assert_eq!(site.pauses(), [0, 30 + 1]);
-    end(stub, site.runtime).await;
-}
-
-/// `on_close` comes first: it may start the plugin, or stop it for good.
-#[tokio::test(start_paused = true)]
-async fn on_close_may_start_or_stop_it_before_the_delay() {
-    let (site, stops) = (Site::default(), Arc::new(AtomicBool::new(false)));
-    let asked = Arc::clone(&stops);
-    let builder = site.builder(seconds()).on_close(move |stub, _| {
-        let stops = asked.load(Ordering::Relaxed);
-        async move {
-            assert!(matches!(stub.phase(), Phase::Delayed | Phase::Idle), "{:?}", stub.phase());
-            if stops {
-                assert_eq!(stub.stop().await.expect("not its own task").stragglers().count(), 0);
-            } else {
-                stub.start().await.expect("started");
-            }
-        }
-    });
-    let stub = builder.build().expect("sound");
-    soon("start", stub.start()).await.expect("started");
-    for _ in 0..3 {
-        let plugin = site.plugin().await;
-        site.lose(&plugin).await;
-    }
-    let plugin = site.plugin().await;
-    assert_eq!(site.pauses(), [0, 0, 0]);
-    stops.store(true, Ordering::Relaxed);
-    site.lose(&plugin).await;
-    soon("wait", stub.wait()).await;
-    sleep(60 * SECOND).await;
-    assert_eq!((site.dials(), stub.phase()), (4, Phase::Idle));
-    end(stub, site.runtime).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn run_waits_for_a_runtime_and_outlives_it() {
-    let site = Site::default();
-    site.set_down(true);
-    let stub = site.builder(seconds()).build().expect("sound");
-    let token = CancellationToken::new();
-    let life = async {
-        sleep(5 * SECOND).await;
-        site.set_down(false);
-        let plugin = site.plugin().await;
-        site.lose(&plugin).await;
-        site.plugin().await;
-        token.cancel();
-    };
-    let (result, ()) = soon("run", async { tokio::join!(stub.run(&token), life) }).await;
-    assert!(result.is_ok(), "{result:?}");
-    // Down at 0, 1, 3; up at 7; lost then.
-    assert_eq!((site.pauses(), stub.phase()), (vec![1, 2, 4, 8], Phase::Idle));
-    end(stub, site.runtime).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn run_comes_back_when_the_policy_gives_up() {
-    let site = Site::default();
-    let mut reconnect = seconds();
-    reconnect.attempts_max = Some(2);
-    let stub = site.builder(reconnect).build().expect("sound");
-    let token = CancellationToken::new();
-    site.set_down(true);
-    let error = soon("run", stub.run(&token)).await.expect_err("it is down");
-    assert!(matches!(error, RunError::Start(StartError::Connect(_))), "{error}");
-    assert_eq!(site.pauses(), [1, 2]);
-    site.set_down(false);
-    let lose = async {
-        let plugin = site.plugin().await;
-        site.set_down(true);
-        plugin.close();
-    };
-    let (result, ()) = soon("run", async { tokio::join!(stub.run(&token), lose) }).await;
-    assert!(matches!(&result, Err(RunError::NotAgain { message }) if message.contains("connect failed")), "{result:?}");
-    end(stub, site.runtime).await;
-}
-
-/// A token that is cancelled, and a future that is dropped, end a run that waits for its runtime.
-#[tokio::test(start_paused = true)]
-async fn a_run_that_waits_can_be_cancelled_and_dropped() {
-    let site = Site::default();
-    site.set_down(true);
-    let stub = site.builder(seconds()).build().expect("sound");
-    let token = CancellationToken::new();
-    let cancel = async {
-        sleep(SECOND + SECOND / 2).await;
-        token.cancel();
-    };
-    let began = Instant::now();
-    let (result, ()) = soon("run", async { tokio::join!(stub.run(&token), cancel) }).await;
-    assert!(result.is_ok(), "{result:?}");
-    assert_eq!((began.elapsed(), stub.phase()), (SECOND + SECOND / 2, Phase::Idle));
-    let dropped = tokio::time::timeout(SECOND / 2, stub.run(&CancellationToken::new())).await;
-    assert!(dropped.is_err());
-    soon("wait", stub.wait()).await;
-    let dials = site.dials();
-    sleep(60 * SECOND).await;
-    assert_eq!((site.dials(), stub.phase()), (dials, Phase::Idle));
-    end(stub, site.runtime).await;
-}
-
-#[tokio::test]
-async fn a_run_can_be_dropped_at_every_poll() {
-    let mut reconnect = seconds();
-    (reconnect.first, reconnect.max) = (Duration::ZERO, Duration::ZERO);
-    cancel_at_every_poll_on(
-        async || {
-            let site = Site::default();
-            (site.builder(reconnect.clone()).build().expect("sound"), site)
-        },
-        async |(stub, site): &mut (Stub, Site)| {
-            let token = CancellationToken::new();
-            tokio::join!(stub.run(&token), async {
-                if let Ok(plugin) = site.runtime.next_plugin().await {
-                    plugin.close();
-                    drop(site.runtime.next_plugin().await);
-                }
-                token.cancel();
-            })
-        },
-    )
-    .check(async |(stub, site), _| {
-        let report = soon("stop", stub.stop()).await.expect("not its own task");
-        assert_eq!((report.stragglers().count(), stub.phase()), (0, Phase::Idle), "{report}");
-        soon("start", stub.start()).await.expect("started");
-        end(stub, site.runtime).await;
-    })
-    .await;
-}
-
-/// A handler that outlives its grace holds up the next generation, not for ever.
-#[tokio::test(start_paused = true)]
-async fn it_starts_again_once_a_stuck_handler_has_gone() {
-    let site = Site::default();
-    let hold = Arc::new(tokio::sync::Notify::new());
-    let held = Arc::clone(&hold);
-    let mut options = StubOptions::default();
-    (options.stop_grace, options.stop_abort) = (SECOND, SECOND);
-    let builder = site.builder(seconds()).options(options).on_run_pod_sandbox(move |_, _| {
-        let held = Arc::clone(&held);
-        async move {
-            held.notified().await;
-            Ok(())
-        }
-    });
-    let stub = builder.build().expect("sound");
-    soon("start", stub.start()).await.expect("started");
-    let plugin = site.plugin().await;
-    let event = plugin.pod_event(landfall_stub::messages::Event::RunPodSandbox, pod("p"));
-    let lose = async {
-        sleep(SECOND).await;
-        plugin.close();
-    };
-    let (lost, ()) = soon("both", async { tokio::join!(event, lose) }).await;
-    assert!(lost.is_err(), "its connection went");
-    site.plugin().await;
-    // The event ran for 1 s, its handler was aborted after another, and the delay is one.
-    assert_eq!(site.pauses(), [3]);
     end(stub, site.runtime).await;
 }
 
