@@ -34,7 +34,6 @@ mod events;
 mod faults;
 mod handle;
 mod interrupt;
-mod panics;
 mod policy;
 mod pool;
 mod resolver;

@@ -100,7 +100,8 @@ fn is_twin(tree: &Tree, name: &str) -> bool {
     let program = format!("tests/src/bin/scenario-{scenario}.rs");
     // Scenarios with one beginning may have one load.
     let beginning = scenario.split('-').next().unwrap_or(scenario);
-    let loads = [scenario.replace('-', "_"), beginning.to_owned()].map(|name| format!("tests/src/loads/{name}"));
+    let names = [scenario.replace('-', "_"), scenario.replacen('-', "/", 1), beginning.to_owned()];
+    let loads = names.map(|name| format!("tests/src/loads/{name}"));
     let has = |path: &str| tree.text(path).is_some_and(|text| text.contains(&format!("\"{fault}\"")));
     let is_observed = tree.text(&program).is_some_and(|text| text.contains("Observed::new"));
     let has_load = loads.iter().any(|load| has(&format!("{load}.rs")) || has(&format!("{load}/mod.rs")));
