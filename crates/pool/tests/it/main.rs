@@ -13,5 +13,6 @@ mod issues;
 mod log;
 mod outages;
 mod panics;
+mod ranks;
 mod storm;
 mod upkeep;
