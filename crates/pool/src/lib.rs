@@ -44,5 +44,5 @@ pub use handle::Handle;
 pub use interrupt::Interrupt;
 pub use policy::{Policy, PolicyError};
 pub use pool::{Pool, WeakPool};
-pub use resolver::{FixedResolver, Resolver};
+pub use resolver::{BackendsChange, ChangesResolver, FixedResolver, MergedResolver, Resolver};
 pub use stats::{BackendStats, Histogram, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};

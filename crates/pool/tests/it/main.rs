@@ -14,5 +14,6 @@ mod log;
 mod outages;
 mod panics;
 mod ranks;
+mod resolvers;
 mod storm;
 mod upkeep;
