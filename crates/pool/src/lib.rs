@@ -21,6 +21,8 @@ mod change;
 mod claim;
 mod connector;
 mod core;
+#[cfg(feature = "dns")]
+pub mod dns;
 mod events;
 #[cfg(landfall_faults)]
 mod faults;

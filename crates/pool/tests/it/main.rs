@@ -5,6 +5,8 @@ mod backends;
 mod build;
 mod cancel;
 mod claims;
+#[cfg(feature = "dns")]
+mod dns;
 mod ending;
 mod events;
 mod fake;
