@@ -177,6 +177,10 @@ impl<A: Clone + Send + 'static, T: Send + 'static> TaskStream<A, T> {
     }
 
     /// The same as a `Stream`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped wait for the next item loses no result; the stream dropped stops its tasks.
     pub fn into_stream(self) -> impl Stream<Item = TaskResult<A, T>> + Send {
         stream::unfold(self, |mut tasks| async move { tasks.next().await.map(|result| (result, tasks)) })
     }

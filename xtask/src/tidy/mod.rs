@@ -9,9 +9,11 @@ mod api;
 mod attributes;
 mod cancel_safety;
 mod changelog;
+mod cut;
 mod defaults;
 mod examples;
 mod finding;
+mod futures;
 mod guarantees;
 mod headers;
 mod layering;
@@ -38,6 +40,7 @@ struct Rule<T> {
 const OF_TREE: &[Rule<Tree>] = &[
     Rule { says: "every file opens with what it is", check: headers::check },
     Rule { says: "async functions say what dropping them does", check: cancel_safety::check },
+    Rule { says: "futures of libraries are cut at every poll", check: cut::check },
     Rule { says: "options and policies name their defaults", check: defaults::check },
     Rule { says: "examples are numbered", check: examples::check },
     Rule { says: "files are short", check: length::check },
