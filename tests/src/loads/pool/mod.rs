@@ -2,6 +2,8 @@
 //! claims in line. One is terminated; of another the last handle is dropped; one is called through tower.
 
 mod connector;
+pub mod dns;
+mod names;
 mod peer;
 mod tower;
 
