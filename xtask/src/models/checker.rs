@@ -52,6 +52,7 @@ const LIFECYCLE: Checker = Checker {
         ("waker-after-check", "every_waiter_is_woken"),
         ("forget-last-waiter", "a_waiter_that_stops_takes_no_other_with_it"),
         ("wake-uncontained", "a_waker_that_panics_costs_no_other_its_wake"),
+        ("drop-uncontained", "a_waker_whose_destructor_panics_costs_nobody_a_wake"),
         ("waker-after-check", "a_task_that_parks_beside_an_abort_is_woken_or_sees_it"),
         ("count-after-wake", "a_task_that_parks_beside_its_own_abort_is_woken_or_sees_it"),
         ("count-after-wake", "a_task_aborted_twice_leaves_once"),
