@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream};
+use landfall_lifecycle::internal::{dispose, log};
 use tower::discover::Change;
 
 use crate::backend::Backend;
