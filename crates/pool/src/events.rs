@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, Stream};
+use landfall_lifecycle::internal::dispose;
 
 use crate::change::PoolEvent;
-use crate::panics::dispose;
 use crate::sync::Notify;
 
 /// How many events a reader may be behind before it loses the oldest.

@@ -81,8 +81,6 @@ pub(crate) enum Fault {
     LeaveLookup,
     /// The pool's own task is on a set that nobody ends, and heeds no end.
     LeaveMaintenance,
-    /// A log line's panic goes through whoever logs.
-    LogUncontained,
     /// What was granted to a claim that is dropped is lost.
     LoseCancelled,
     /// The connection of a task that was never started is lost.
@@ -107,8 +105,6 @@ pub(crate) enum Fault {
     WaitOffline,
     /// A claim begins to wait without another look, though something may have come back since its first.
     WaitUnlooked,
-    /// A waker's panic goes through whoever wakes.
-    WakeUncontained,
     /// Wakers are called under the lock.
     WakeUnderLock,
 }
@@ -151,7 +147,6 @@ const FAULTS: &[(&str, Fault)] = &[
     ("leave-driver", Fault::LeaveDriver),
     ("leave-lookup", Fault::LeaveLookup),
     ("leave-maintenance", Fault::LeaveMaintenance),
-    ("log-uncontained", Fault::LogUncontained),
     ("lose-cancelled", Fault::LoseCancelled),
     ("lose-refused", Fault::LoseRefused),
     ("nest-refused", Fault::NestRefused),
@@ -164,7 +159,6 @@ const FAULTS: &[(&str, Fault)] = &[
     ("take-truncated", Fault::TakeTruncated),
     ("wait-offline", Fault::WaitOffline),
     ("wait-unlooked", Fault::WaitUnlooked),
-    ("wake-uncontained", Fault::WakeUncontained),
     ("wake-under-lock", Fault::WakeUnderLock),
 ];
 

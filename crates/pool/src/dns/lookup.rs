@@ -12,7 +12,7 @@ use super::policy::DnsPolicy;
 use super::servers::Servers;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::log;
+use landfall_lifecycle::internal::log;
 
 #[cfg(landfall_faults)]
 const FOR_EVER: Duration = Duration::from_secs(3_600);

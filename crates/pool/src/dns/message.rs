@@ -8,7 +8,7 @@ use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::contain;
+use landfall_lifecycle::internal::contain;
 
 /// How many aliases are followed, in one answer and from answer to answer.
 pub(super) const ALIASES_MAX: usize = 8;
@@ -108,7 +108,7 @@ impl Sent {
     /// Reads what came.
     pub(super) fn read(&self, bytes: &[u8]) -> Result<Answer, Unread> {
         // A message that its reader cannot stand is none either.
-        let message = contain(|| Message::from_vec(bytes)).and_then(Result::ok).ok_or(Unread::Foreign)?;
+        let message = contain(|| Message::from_vec(bytes)).ok().and_then(Result::ok).ok_or(Unread::Foreign)?;
         let head = message.metadata;
         if !self.is_answer(&message) {
             return Err(Unread::Foreign);

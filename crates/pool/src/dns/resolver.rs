@@ -14,8 +14,8 @@ use super::lookup::{Outcome, look_up};
 use super::policy::DnsPolicy;
 use super::servers::Servers;
 use crate::backend::Backend;
-use crate::panics::log;
 use crate::resolver::Resolver;
+use landfall_lifecycle::internal::log;
 
 /// Finds backends by DNS: SRV records and their addresses, or the addresses of a host.
 ///

@@ -12,7 +12,7 @@ use super::Resolver;
 use crate::backend::Backend;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::log;
+use landfall_lifecycle::internal::log;
 
 /// The most backends that are kept unless [`ChangesResolver::backends_max`] says otherwise.
 const BACKENDS_MAX: usize = 4_096;

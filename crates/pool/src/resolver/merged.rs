@@ -13,7 +13,7 @@ use super::Resolver;
 use crate::backend::Backend;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::{contain, dispose, log};
+use landfall_lifecycle::internal::{contain, dispose, log};
 
 /// What several resolvers have found, as one set.
 ///
@@ -88,18 +88,18 @@ impl Part {
     fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(sets) = &mut self.sets else { return false };
         let polled = contain(|| sets.as_mut().poll_next(cx));
-        if polled.is_none() {
-            log(|| tracing::warn!("resolver panicked; its last backends stay"));
+        if let Err(error) = &polled {
+            log(|| tracing::warn!(error, "resolver panicked; its last backends stay"));
         }
         match polled {
-            Some(Poll::Pending) => false,
-            Some(Poll::Ready(Some(set))) => {
+            Ok(Poll::Pending) => false,
+            Ok(Poll::Ready(Some(set))) => {
                 self.last = set;
                 // There may be more at once; nobody else would wake this task for it.
                 cx.waker().wake_by_ref();
                 true
             }
-            Some(Poll::Ready(None)) | None => {
+            Ok(Poll::Ready(None)) | Err(_) => {
                 #[cfg(landfall_faults)]
                 if is_armed(Fault::DropPart) {
                     self.last.clear();

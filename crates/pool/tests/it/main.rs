@@ -18,4 +18,6 @@ mod panics;
 mod ranks;
 mod resolvers;
 mod storm;
+#[cfg(feature = "tower")]
+mod tower;
 mod upkeep;
