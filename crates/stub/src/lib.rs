@@ -19,7 +19,6 @@ mod inherited;
 mod life;
 pub mod messages;
 mod options;
-mod panics;
 mod plugin;
 mod reconnect;
 mod removal;

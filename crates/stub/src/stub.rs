@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::contain;
 use landfall_lifecycle::{Reason, Report, SelfJoin, Shutdown, SpawnError, TaskSet, Terminate};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,6 @@ use crate::life::{
     CloseCause, Closed, Core, Course, Definition, Event, For, Generation, Life, Phase, Series, StartError, Started,
     drive,
 };
-use crate::panics::contain;
 use crate::run_error::RunError;
 
 /// A plugin's end of the connection to the runtime, which can start again after any end.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::into_message;
 use landfall_lifecycle::{Clock, Reason, Report, Shutdown, Terminate};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -22,7 +23,6 @@ use crate::handlers::Handlers;
 use crate::identity::Identity;
 use crate::messages::FailurePolicy;
 use crate::options::StubOptions;
-use crate::panics::message_of;
 use crate::reconnect::Reconnect;
 use crate::stub::{Handle, Stub};
 use crate::update_queue::{UpdateQueue, Updates};
@@ -237,7 +237,7 @@ impl Core {
         let (Some(on_close), Some(handle)) = (&self.plugin.on_close, self.stub.upgrade()) else { return };
         let told = AssertUnwindSafe(async { on_close(Stub::of(handle), closed).await });
         if let Err(payload) = told.catch_unwind().await {
-            tracing::error!(plugin.name = name, error = message_of(payload), "on_close panicked");
+            tracing::error!(plugin.name = name, error = into_message(payload), "on_close panicked");
         }
     }
 }

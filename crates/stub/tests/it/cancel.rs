@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use landfall_lifecycle::testing::cancel_at_every_poll_on;
-use landfall_stub::messages::Event;
+use landfall_stub::messages::{
+    Event, LinuxResources, StateChangeEvent, UpdatePodSandboxRequest, ValidateContainerAdjustmentRequest,
+};
 use landfall_stub::testing::{TestPlugin, TestRuntime};
 use landfall_stub::{PendingUpdate, Phase, Resources, Stub, Update};
 use tokio_util::sync::CancellationToken;
@@ -150,8 +152,16 @@ async fn pending_update() {
 #[tokio::test]
 async fn requests_of_the_runtime() {
     cancel_at_every_poll_on(serving, async |world: &mut World| {
-        let plugin = world.plugin.as_ref().expect("it serves");
-        plugin.create_container(pod("p"), container("c")).await.map(drop)
+        let (plugin, event) = (world.plugin.as_ref().expect("it serves"), Event::StartContainer);
+        plugin.pod_event(Event::RunPodSandbox, pod("p")).await.expect("answered");
+        plugin.container_event(event, pod("p"), container("c")).await.expect("answered");
+        let change = StateChangeEvent { event: event.into(), pod: Some(pod("p")), ..StateChangeEvent::default() };
+        plugin.state_change(change).await.expect("answered");
+        plugin.create_container(pod("p"), container("c")).await.expect("answered");
+        plugin.update_container(pod("p"), container("c"), LinuxResources::default()).await.expect("answered");
+        plugin.stop_container(pod("p"), container("c")).await.expect("answered");
+        plugin.update_pod_sandbox(UpdatePodSandboxRequest::default()).await.expect("answered");
+        plugin.validate(ValidateContainerAdjustmentRequest::default()).await.expect("answered");
     })
     .check(async |world, _| world.check().await)
     .await;
