@@ -252,7 +252,7 @@ impl<K: Connector> Pool<K> {
         self.0.stack.terminate_blocking(how).map(|report| self.shared().with_unseen(report))
     }
 
-    fn shared(&self) -> &Arc<Shared<K>> {
+    pub(crate) fn shared(&self) -> &Arc<Shared<K>> {
         &self.0.shared
     }
 }

@@ -20,6 +20,7 @@ mod layering;
 mod length;
 mod links;
 mod manifests;
+mod parity;
 mod places;
 mod programs;
 mod signatures;
@@ -51,6 +52,7 @@ const OF_TREE: &[Rule<Tree>] = &[
     Rule { says: "manifests inherit", check: manifests::check },
     Rule { says: "the changelog is kept", check: changelog::check },
     Rule { says: "each guarantee has its tests", check: guarantees::check },
+    Rule { says: "what the pool is held against has its tests", check: parity::check },
     Rule { says: "links lead somewhere", check: links::check },
     Rule { says: "the public API is written down", check: api::check },
 ];

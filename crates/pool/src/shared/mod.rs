@@ -4,6 +4,8 @@ mod clock;
 mod errors;
 #[cfg(landfall_faults)]
 mod faulty;
+#[cfg(feature = "tower")]
+mod grants;
 mod jobs;
 mod lease;
 mod maintenance;
