@@ -14,4 +14,5 @@ mod log;
 mod outages;
 mod panics;
 mod storm;
+mod threads;
 mod upkeep;
