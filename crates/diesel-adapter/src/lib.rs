@@ -20,8 +20,16 @@ mod panics;
 mod pool;
 mod redacted;
 #[cfg(feature = "sqlite")]
+mod retry;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod synchronous;
+#[cfg(feature = "sqlite")]
+mod transaction_error;
 
 pub use pool::DieselPool;
+#[cfg(feature = "sqlite")]
+pub use retry::{Access, Retry, RetryError};
 pub use synchronous::{BuildError, OpenError, RunError, SyncBuilder, SyncConnection, SyncConnector, Unusable};
+#[cfg(feature = "sqlite")]
+pub use transaction_error::TransactionError;

@@ -1,6 +1,7 @@
 //! SQLite: connections whose operations can be interrupted.
 
 mod hooks;
+mod transaction;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,6 +10,7 @@ use super::connector::Source;
 use super::mailbox::Mailbox;
 use super::run_error::{RunError, Unusable};
 use super::worker::{perform, tell};
+use crate::brake::Brake;
 
 /// A synchronous Diesel connection on a thread of its own, which closes it when this is dropped.
 ///
@@ -70,9 +71,20 @@ impl<C: Connection + 'static> SyncConnection<C> {
         T: Send + 'static,
         E: Send + 'static,
     {
+        self.run_with_brake(|connection, _| operation(connection)).await
+    }
+
+    /// As `run`, with what tells an operation that waits that nobody wants it any more.
+    pub(crate) async fn run_with_brake<T, E, F>(&mut self, operation: F) -> Result<T, RunError<E>>
+    where
+        F: FnOnce(&mut C, &Brake) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let source = Arc::clone(&self.source);
         let job = Box::new(move |connection: &mut C, mailbox: &Mailbox<C>| {
+            let operation = |connection: &mut C| operation(connection, mailbox.brake());
             tell(reply, perform(connection, mailbox, source.shown.clone(), operation));
         });
         self.mailbox.post(job).map_err(|why| self.unusable(why))?;

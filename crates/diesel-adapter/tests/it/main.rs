@@ -9,3 +9,4 @@ mod give_up;
 mod harness;
 mod run;
 mod runtimes;
+mod transactions;
