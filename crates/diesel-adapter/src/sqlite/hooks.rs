@@ -3,8 +3,8 @@
 //! Diesel hides the handle of a connection. SQLite shows it to a function that is called for each one opened in the
 //! process, on the thread that opens it; there three questions are installed on it: whether to begin a statement, whether
 //! to go on with it, now and then, and whether to wait for a lock. They are answered by what the asking thread has in a
-//! thread-local, so no pointer to a connection is kept, none leaves its thread, and none is given to SQLite that could
-//! outlive what it points to.
+//! thread-local, so no pointer to a connection is followed later, none leaves its thread, and none is given to SQLite that
+//! could outlive what it points to. When a statement has ended SQLite tells, and it is noted whether a transaction is open.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_int, c_uint, c_void};
@@ -27,7 +27,10 @@ struct Thread {
     brake: Arc<Brake>,
     busy_timeout: Duration,
     busy_since: Cell<Instant>,
-    is_installed: Cell<bool>,
+    /// The first connection that the thread has opened, which is the pool's: to compare with, never to be followed.
+    connection: Cell<*const ffi::sqlite3>,
+    /// Whether its last statement has left a transaction open.
+    in_transaction: Cell<bool>,
 }
 
 thread_local! {
@@ -37,15 +40,25 @@ thread_local! {
 
 /// Has connections that this thread opens from now on ask this crate.
 pub(super) fn attach(brake: &Arc<Brake>, busy_timeout: Duration) {
-    let busy_since = Cell::new(Instant::now());
-    let thread = Thread { brake: Arc::clone(brake), busy_timeout, busy_since, is_installed: Cell::new(false) };
+    let thread = Thread {
+        brake: Arc::clone(brake),
+        busy_timeout,
+        busy_since: Cell::new(Instant::now()),
+        connection: Cell::new(ptr::null()),
+        in_transaction: Cell::new(false),
+    };
     THREAD.with(|place| place.replace(Some(thread)));
     register();
 }
 
-/// Whether the connection that this thread opened last asks.
+/// Whether a connection that this thread has opened asks.
 pub(super) fn are_installed() -> bool {
-    on_thread(|thread| thread.is_installed.get()).unwrap_or(false)
+    on_thread(|thread| !thread.connection.get().is_null()).unwrap_or(false)
+}
+
+/// Whether this thread's connection has a transaction open, whoever began it.
+pub(super) fn is_in_transaction() -> bool {
+    on_thread(|thread| thread.in_transaction.get()).unwrap_or(false)
 }
 
 /// None on a thread that is not this crate's, and where a thread ends.
@@ -79,28 +92,40 @@ unsafe extern "C" fn install(
         let codes = unsafe {
             ffi::sqlite3_progress_handler(database, STEPS, Some(is_to_stop), ptr::null_mut());
             let waits = ffi::sqlite3_busy_handler(database, Some(waits_on), ptr::null_mut());
-            let begins = ffi::sqlite3_trace_v2(database, ffi::SQLITE_TRACE_STMT, Some(begin), ptr::null_mut());
-            [waits, begins]
+            let events = ffi::SQLITE_TRACE_STMT | ffi::SQLITE_TRACE_PROFILE;
+            [waits, ffi::sqlite3_trace_v2(database, events, Some(hear), ptr::null_mut())]
         };
-        thread.is_installed.set(codes == [ffi::SQLITE_OK; 2]);
+        if codes == [ffi::SQLITE_OK; 2] && thread.connection.get().is_null() {
+            thread.connection.set(database);
+        }
         ffi::SQLITE_OK
     });
     installed.unwrap_or(ffi::SQLITE_OK)
 }
 
-/// Called by SQLite when a statement begins; has it interrupted at its first step if nobody wants it. What asks now and then
-/// sees no statement of fewer steps.
+/// Called by SQLite when a statement begins and when it has ended.
+///
+/// One that begins though nobody wants it is interrupted at its first step: what asks now and then sees no statement of fewer
+/// steps than that.
 ///
 /// # Safety
 ///
 /// `statement` is one that this thread runs.
 #[expect(unsafe_code, reason = "SQLite calls it with a pointer of its own")]
-unsafe extern "C" fn begin(_: c_uint, _: *mut c_void, statement: *mut c_void, _: *mut c_void) -> c_int {
-    if on_thread(|thread| thread.brake.is_pulled()).unwrap_or(false) {
-        // SAFETY: for the one event that was asked for SQLite passes the statement that it is running, whose connection is
-        // therefore open. An interrupt sets a flag of it and nothing else.
-        unsafe { ffi::sqlite3_interrupt(ffi::sqlite3_db_handle(statement.cast())) };
-    }
+unsafe extern "C" fn hear(event: c_uint, _: *mut c_void, statement: *mut c_void, _: *mut c_void) -> c_int {
+    // SAFETY: for the two events that were asked for SQLite passes the statement that it is running or has just run, whose
+    // connection is therefore open, and has its lock, which it takes again.
+    let connection = unsafe { ffi::sqlite3_db_handle(statement.cast()) };
+    let _elsewhere = on_thread(|thread| {
+        if event == ffi::SQLITE_TRACE_STMT && thread.brake.is_pulled() {
+            // SAFETY: the connection is open, see above; this sets a flag of it and nothing else.
+            unsafe { ffi::sqlite3_interrupt(connection) };
+        }
+        if event == ffi::SQLITE_TRACE_PROFILE && ptr::eq(connection, thread.connection.get()) {
+            // SAFETY: the connection is open, see above; this reads a flag of it and nothing else.
+            thread.in_transaction.set(unsafe { ffi::sqlite3_get_autocommit(connection) } == 0);
+        }
+    });
     0
 }
 

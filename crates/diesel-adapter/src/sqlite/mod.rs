@@ -56,6 +56,10 @@ impl Open<SqliteConnection> for Sqlite {
         Ok(connection)
     }
 
+    fn is_in_transaction(&self) -> bool {
+        hooks::is_in_transaction()
+    }
+
     fn check(&self, address: &str, policy: &Policy) -> Result<(), Refusal> {
         if self.busy_timeout > Duration::from_secs(3_600) {
             let value = format!("{:?}", self.busy_timeout);

@@ -29,8 +29,8 @@ impl<C: Connection + 'static> SyncConnection<C> {
     /// Runs an operation on the connection's thread: one hop there and one back, whatever it does.
     ///
     /// Operations of one connection run one after the other. A transaction that one of them leaves open goes on in the
-    /// next; one that is still open when the handle goes back is rolled back, since the connection is closed then. Diesel
-    /// does not see what SQL texts such as `BEGIN` open: use its transactions.
+    /// next; one that is still open when the handle goes back is rolled back, since the connection is closed then. What SQL
+    /// texts such as `BEGIN` have opened is seen on SQLite only.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl<C: Connection + 'static> SyncConnection<C> {
         let source = Arc::clone(&self.source);
         let job = Box::new(move |connection: &mut C, mailbox: &Mailbox<C>| {
             let operation = |connection: &mut C| operation(connection, mailbox.brake());
-            tell(reply, perform(connection, mailbox, source.shown.clone(), operation));
+            tell(reply, perform(connection, mailbox, &source, operation));
         });
         self.mailbox.post(job).map_err(|why| self.unusable(why))?;
         // Gives up if this future is dropped from here on; after the answer there is nothing to give up.

@@ -12,6 +12,11 @@ pub(crate) trait Open<C>: Send + Sync {
     /// Opens a connection, on the thread that will use it.
     fn open(&self, address: &str, brake: &Arc<Brake>) -> ConnectionResult<C>;
 
+    /// Whether the connection of this thread has a transaction open that Diesel does not know of.
+    fn is_in_transaction(&self) -> bool {
+        false
+    }
+
     /// Looks for options that cannot be so.
     fn check(&self, address: &str, policy: &Policy) -> Result<(), Refusal>;
 }

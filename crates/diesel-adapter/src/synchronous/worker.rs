@@ -45,24 +45,36 @@ fn open<C: Connection>(mailbox: &Mailbox<C>, source: &Source<C>) -> Result<C, Op
 pub(super) fn perform<C: Connection, T, E>(
     connection: &mut C,
     mailbox: &Mailbox<C>,
-    database: String,
+    source: &Source<C>,
     operation: impl FnOnce(&mut C) -> Result<T, E>,
 ) -> Result<T, RunError<E>> {
+    let database = || source.shown.clone();
     let result = match contain(|| operation(connection)) {
         Ok(result) => result,
         Err(message) => {
             // Not free in between: nobody else may get it.
             mailbox.close(Unusable::Panicked);
-            return Err(RunError::Panicked { database, message });
+            return Err(RunError::Panicked { database: database(), message });
         }
     };
-    // Diesel's own judgement: a transaction is open that is no test's, or could not be ended.
-    mailbox.done(C::TransactionManager::is_broken_transaction_manager(connection));
+    mailbox.done(is_in_transaction(connection, source));
     match result {
         Ok(value) => Ok(value),
         // The error that it failed with says no more than that.
-        Err(_) if mailbox.brake().is_pulled() => Err(RunError::Interrupted { database }),
+        Err(_) if mailbox.brake().is_pulled() => Err(RunError::Interrupted { database: database() }),
         Err(error) => Err(RunError::Failed(error)),
+    }
+}
+
+/// Whether a transaction is open that is no test's, or could not be ended.
+fn is_in_transaction<C: Connection>(connection: &mut C, source: &Source<C>) -> bool {
+    let status = C::TransactionManager::transaction_manager_status_mut(connection);
+    let is_known = !matches!(status.transaction_depth(), Ok(None));
+    // What Diesel knows of it judges: it leaves those of tests open.
+    if is_known {
+        C::TransactionManager::is_broken_transaction_manager(connection)
+    } else {
+        source.opening.is_in_transaction()
     }
 }
 

@@ -101,7 +101,30 @@ fn a_transaction_goes_on_in_the_next_operation_and_never_reaches_another_user() 
         drop(connection);
         assert_eq!(pool.claim().await.unwrap().run(ids).await.unwrap(), [1]);
         assert_eq!(pool.pool().stats().totals.discarded, 1);
+
+        // One that Diesel does not know of.
+        let unknown = |connection: &mut SqliteConnection| {
+            connection.batch_execute("BEGIN")?;
+            insert(connection, 3)
+        };
+        pool.claim().await.unwrap().run(unknown).await.unwrap();
+        assert_eq!(pool.claim().await.unwrap().run(ids).await.unwrap(), [1]);
+        assert_eq!(pool.pool().stats().totals.discarded, 2);
         end(&pool).await;
+    });
+}
+
+#[test]
+fn a_test_s_transaction_is_left_open_from_one_user_to_the_next() {
+    on_both(|| async {
+        let file = File::new();
+        let pool = file.pool(1).on_open(make_table).on_open(Connection::begin_test_transaction).build().unwrap();
+        pool.claim().await.unwrap().run(|connection| insert(connection, 1)).await.unwrap();
+        assert_eq!(pool.claim().await.unwrap().run(ids).await.unwrap(), [1]);
+        end(&pool).await;
+        let after = file.pool(1).build().unwrap();
+        assert!(after.claim().await.unwrap().run(ids).await.unwrap().is_empty());
+        end(&after).await;
     });
 }
 
