@@ -16,6 +16,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod brake;
+#[cfg(landfall_faults)]
+mod faults;
 mod panics;
 mod pool;
 mod redacted;

@@ -5,6 +5,7 @@
 
 pub mod blocking;
 pub mod child_process;
+pub mod diesel;
 pub mod pool;
 pub mod service;
 pub mod serving;

@@ -7,6 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::run_error::Unusable;
 use super::stage::{Effect, Stage};
 use crate::brake::Brake;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::dispose;
 
 /// An operation, with the way of its answer.
@@ -97,6 +99,8 @@ impl<C> Mailbox<C> {
     }
 
     fn perform(&self, effect: Effect<C>) {
+        #[cfg(landfall_faults)]
+        let effect = Effect { pulls_brake: effect.pulls_brake && !is_armed(Fault::ForgetBrake), ..effect };
         if effect.pulls_brake {
             self.brake.pull();
         }

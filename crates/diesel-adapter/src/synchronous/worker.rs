@@ -10,6 +10,8 @@ use super::connector::Source;
 use super::mailbox::Mailbox;
 use super::open_error::OpenError;
 use super::run_error::{RunError, Unusable};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::panics::{contain, dispose, log};
 
 /// Opens a connection, does what is posted until it is closed, and closes it. The connection never leaves the thread.
@@ -30,6 +32,11 @@ pub(super) fn work<C: Connection>(
         if contain(|| job(&mut connection, mailbox)).is_err() {
             mailbox.close(Unusable::Panicked);
         }
+    }
+    #[cfg(landfall_faults)]
+    if is_armed(Fault::KeepConnection) {
+        let _kept = Box::leak(Box::new(connection));
+        return;
     }
     if let Err(error) = dispose(connection) {
         log(|| tracing::warn!(database = source.shown, error, "closing a connection panicked"));
