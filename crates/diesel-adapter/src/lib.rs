@@ -18,7 +18,6 @@
 mod brake;
 #[cfg(landfall_faults)]
 mod faults;
-mod panics;
 mod pool;
 mod redacted;
 #[cfg(feature = "sqlite")]

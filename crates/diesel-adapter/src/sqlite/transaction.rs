@@ -5,9 +5,9 @@ use std::error::Error as StdError;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
+use landfall_lifecycle::internal::log;
 
 use crate::brake::Brake;
-use crate::panics::log;
 use crate::pool::DieselPool;
 use crate::retry::{Access, Retry, is_transient};
 use crate::synchronous::{RunError, SyncConnection, SyncConnector};

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use landfall_lifecycle::internal::{contain, dispose};
 use tokio_util::sync::CancellationToken;
 
 use super::run_error::Unusable;
@@ -9,7 +10,6 @@ use super::stage::{Effect, Stage};
 use crate::brake::Brake;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::dispose;
 
 /// An operation, with the way of its answer.
 pub(super) type Job<C> = Box<dyn FnOnce(&mut C, &Mailbox<C>) + Send>;
@@ -78,7 +78,7 @@ impl<C> Mailbox<C> {
         let effect = self.stage().end();
         self.perform(effect);
         // A waker is a user's code.
-        drop(crate::panics::contain(|| self.ended.cancel()));
+        drop(contain(|| self.ended.cancel()));
     }
 
     pub(super) async fn ended(&self) {
@@ -106,7 +106,7 @@ impl<C> Mailbox<C> {
         }
         self.changed.notify_one();
         // Contained: this runs where handles are dropped, and where a pool ends.
-        drop(dispose(effect.unwanted));
+        dispose(effect.unwanted);
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage<C>> {

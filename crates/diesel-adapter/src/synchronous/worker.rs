@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use diesel::Connection;
 use diesel::connection::TransactionManager;
+use landfall_lifecycle::internal::{contain, log};
 use tokio::sync::oneshot;
 
 use super::connector::Source;
@@ -12,7 +13,6 @@ use super::open_error::OpenError;
 use super::run_error::{RunError, Unusable};
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::{contain, dispose, log};
 
 /// Opens a connection, does what is posted until it is closed, and closes it. The connection never leaves the thread.
 pub(super) fn work<C: Connection>(
@@ -38,7 +38,7 @@ pub(super) fn work<C: Connection>(
         let _kept = Box::leak(Box::new(connection));
         return;
     }
-    if let Err(error) = dispose(connection) {
+    if let Err(error) = contain(|| drop(connection)) {
         log(|| tracing::warn!(database = source.shown, error, "closing a connection panicked"));
     }
 }
