@@ -70,10 +70,7 @@ impl<C: Connection + 'static> Connector for SyncConnector<C> {
         let (opened, answer) = oneshot::channel();
         let runs = {
             let (mailbox, source) = (Arc::clone(&mailbox), Arc::clone(source));
-            move || {
-                let _counted = counted;
-                work(&mailbox, &source, opened);
-            }
+            move || work(&mailbox, &source, counted, opened)
         };
         let name = format!("connection to {}", source.shown);
         cx.spawner().spawn_thread(name, runs).map_err(|source| OpenError::Thread { database: database(), source })?;
@@ -109,7 +106,8 @@ struct Threads {
     max: usize,
 }
 
-struct Counted(Arc<AtomicUsize>);
+/// One of them.
+pub(super) struct Counted(Arc<AtomicUsize>);
 
 impl Threads {
     fn enter(&self) -> Option<Counted> {

@@ -7,7 +7,7 @@ use diesel::connection::TransactionManager;
 use landfall_lifecycle::internal::{contain, log};
 use tokio::sync::oneshot;
 
-use super::connector::Source;
+use super::connector::{Counted, Source};
 use super::mailbox::Mailbox;
 use super::open_error::OpenError;
 use super::run_error::{RunError, Unusable};
@@ -18,10 +18,13 @@ use crate::faults::{Fault, is_armed};
 pub(super) fn work<C: Connection>(
     mailbox: &Arc<Mailbox<C>>,
     source: &Source<C>,
+    counted: Counted,
     opened: oneshot::Sender<Result<(), OpenError>>,
 ) {
     // Declared first, dropped last: who waits for the end waits for the connection's too.
     let _ends = EndOnDrop(mailbox);
+    // Before who waits hears of it: the next connection may need the room.
+    let _counted = counted;
     let mut connection = match open(mailbox, source) {
         Ok(connection) => connection,
         Err(error) => return tell(opened, Err(error)),

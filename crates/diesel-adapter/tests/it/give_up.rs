@@ -170,6 +170,21 @@ fn operations_that_heed_nothing_use_up_threads_and_then_connects_are_refused() {
     });
 }
 
+/// A thread does not count any more once its connection is said to be closed.
+#[test]
+fn as_many_threads_as_slots_are_enough_for_connections_that_come_and_go() {
+    on_both(|| async {
+        let file = File::new();
+        let mut policy = plain(1);
+        policy.offline_wait = Duration::ZERO;
+        let pool = file.pool(1).policy(policy).threads_max(1).build().unwrap();
+        for _ in 0..300 {
+            pool.claim().await.unwrap().discard();
+        }
+        end(&pool).await;
+    });
+}
+
 /// Whoever gives up does so on a runtime without workers to spare, in a task that is dropped from outside.
 #[test]
 fn many_tasks_that_give_up_at_once_leave_every_slot_of_use() {
