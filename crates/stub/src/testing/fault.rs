@@ -4,9 +4,9 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,19 +57,25 @@ impl Counted {
     }
 }
 
+/// Both directions of a connection.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
 /// The runtime's end of a connection that may have a fault.
-#[derive(Debug)]
 pub(super) struct FaultyIo {
-    io: Option<DuplexStream>,
+    io: Option<Box<dyn Io>>,
     fault: Option<Fault>,
     counted: Arc<Counted>,
+    /// Whoever waits for each direction: a cut has to be told, since nothing is left that would.
+    waiting: [Option<Waker>; 2],
     /// Says by its count how many connections are open.
     _open: Arc<()>,
 }
 
 impl FaultyIo {
-    pub(super) fn new(io: DuplexStream, fault: Option<Fault>, counted: Arc<Counted>, open: Arc<()>) -> Self {
-        Self { io: Some(io), fault, counted, _open: open }
+    pub(super) fn new(io: impl Io + 'static, fault: Option<Fault>, counted: Arc<Counted>, open: Arc<()>) -> Self {
+        Self { io: Some(Box::new(io)), fault, counted, waiting: [None, None], _open: open }
     }
 
     /// How many more bytes may go this way: none if there is no limit.
@@ -83,8 +89,14 @@ impl FaultyIo {
         for direction in [Direction::ToPlugin, Direction::ToRuntime] {
             if let Some((0, FaultKind::Cut)) = self.left(direction) {
                 self.io = None;
+                self.waiting.iter_mut().filter_map(Option::take).for_each(Waker::wake);
             }
         }
+    }
+
+    /// Notes who waits for a direction.
+    fn wait(&mut self, direction: Direction, cx: &Context<'_>) {
+        self.waiting[usize::from(direction == Direction::ToPlugin)] = Some(cx.waker().clone());
     }
 }
 
@@ -92,6 +104,7 @@ impl AsyncRead for FaultyIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.cut_if_due();
+        this.wait(Direction::ToRuntime, cx);
         let left = this.left(Direction::ToRuntime);
         let Some(io) = &mut this.io else { return Poll::Ready(Ok(())) };
         let bytes_max = match left {
@@ -113,6 +126,7 @@ impl AsyncWrite for FaultyIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.cut_if_due();
+        this.wait(Direction::ToPlugin, cx);
         let left = this.left(Direction::ToPlugin);
         let Some(io) = &mut this.io else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
         let bytes_max = match left {
