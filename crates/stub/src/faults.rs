@@ -27,7 +27,7 @@ pub(crate) enum Fault {
     LeaveDial,
     /// What has come of a header is lost when the rest comes later.
     LoseSplit,
-    /// Handlers belong to nobody, and the end of their generation does not wait for them.
+    /// Handlers belong to nobody: the end of their generation does not wait for them.
     SkipHandlers,
     /// A stop that its generation's task does not answer returns some seconds later than it should.
     StopLate,

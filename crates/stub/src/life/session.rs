@@ -22,7 +22,7 @@ use crate::wire::{Code, Request, Service, Status};
 pub(crate) const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
 /// What one generation serves.
-pub(super) struct Session {
+pub(crate) struct Session {
     plugin: Arc<Plugin>,
     generation: u64,
     /// What came of the first `Configure`; nothing yet, before it.
@@ -41,7 +41,7 @@ struct Parts {
 }
 
 impl Session {
-    pub(super) fn new(plugin: Arc<Plugin>, generation: u64) -> Self {
+    pub(crate) fn new(plugin: Arc<Plugin>, generation: u64) -> Self {
         Self { plugin, generation, configured: watch::Sender::new(None), parts: Mutex::default() }
     }
 
