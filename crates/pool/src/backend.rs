@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 /// Two with the same name and different addresses are two backends. The name is shown in logs, statistics and reports:
 /// put no secret into it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Backend {
     /// What it is called.

@@ -63,8 +63,6 @@ pub(crate) enum Fault {
     LeaveDriver,
     /// The pool's own task is on a set that nobody ends, and heeds no end.
     LeaveMaintenance,
-    /// A log line's panic goes through whoever logs.
-    LogUncontained,
     /// What was granted to a claim that is dropped is lost.
     LoseCancelled,
     /// The connection of a task that was never started is lost.
@@ -87,8 +85,6 @@ pub(crate) enum Fault {
     WaitOffline,
     /// A claim begins to wait without another look, though something may have come back since its first.
     WaitUnlooked,
-    /// A waker's panic goes through whoever wakes.
-    WakeUncontained,
     /// Wakers are called under the lock.
     WakeUnderLock,
 }
@@ -122,7 +118,6 @@ const FAULTS: &[(&str, Fault)] = &[
     ("keep-socket", Fault::KeepSocket),
     ("leave-driver", Fault::LeaveDriver),
     ("leave-maintenance", Fault::LeaveMaintenance),
-    ("log-uncontained", Fault::LogUncontained),
     ("lose-cancelled", Fault::LoseCancelled),
     ("lose-refused", Fault::LoseRefused),
     ("nest-refused", Fault::NestRefused),
@@ -134,7 +129,6 @@ const FAULTS: &[(&str, Fault)] = &[
     ("share-token", Fault::ShareToken),
     ("wait-offline", Fault::WaitOffline),
     ("wait-unlooked", Fault::WaitUnlooked),
-    ("wake-uncontained", Fault::WakeUncontained),
     ("wake-under-lock", Fault::WakeUnderLock),
 ];
 

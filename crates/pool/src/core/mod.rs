@@ -9,6 +9,8 @@ mod claims;
 mod connects;
 mod effects;
 mod end;
+#[cfg(feature = "tower")]
+mod grants;
 mod hits;
 #[cfg(test)]
 mod model;
@@ -30,6 +32,8 @@ use self::at::nanos;
 use self::backends::{Backends, Replaced};
 pub(crate) use self::claims::{Back, Begun, Grip, Hold, Polled, Returned, Taken};
 pub(crate) use self::effects::{Effects, Held, Rest};
+#[cfg(feature = "tower")]
+pub(crate) use self::grants::{Grant, Refusal};
 use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};

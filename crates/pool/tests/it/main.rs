@@ -14,4 +14,6 @@ mod log;
 mod outages;
 mod panics;
 mod storm;
+#[cfg(feature = "tower")]
+mod tower;
 mod upkeep;

@@ -1,8 +1,10 @@
 //! Any bytes as the argument of a method.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
+use landfall_lifecycle::TaskSet;
 use prost::Message;
 use prost::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,7 @@ use crate::messages::{
 use crate::resources::Resources;
 use crate::stub::Stub;
 use crate::update::Update;
+use crate::update_queue::Updates;
 use crate::wire::{Code, Metadata, Request, Service};
 
 /// A method: its name, whether bytes are an argument of it, and whether they are an answer.
@@ -74,7 +77,8 @@ pub fn request(data: &[u8]) {
         deadline: None,
         token: CancellationToken::new(),
     };
-    let session = Arc::new(Session::new(Arc::clone(&plugin(&seen).core().plugin), 1));
+    let (updates, _queue) = Updates::new("fuzzed", TaskSet::new("handlers"), Duration::from_secs(1), 1);
+    let session = Arc::new(Session::new(Arc::clone(&plugin(&seen).core().plugin), 1, updates));
     let answer = session.call(request).now_or_never().expect("no handler of these waits");
     let seen = seen.take();
     let of_its_own = match method {
