@@ -43,6 +43,7 @@ const HEAVY: &[&str] = &[
     "clap",
     "diesel",
     "h2",
+    "hickory-proto",
     "hickory-resolver",
     "hyper",
     "hyper-util",

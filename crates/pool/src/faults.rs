@@ -11,8 +11,14 @@ use std::sync::OnceLock;
 pub(crate) enum Fault {
     /// The gate stays open when the pool ends.
     AcceptLate,
+    /// DNS is asked again at once, however short the time to live.
+    AskAtOnce,
+    /// A name server may take as long as it likes.
+    AskForEver,
     /// Whoever comes last is served first.
     Barge,
+    /// Whatever a name server sends is taken for the answer.
+    BelieveAll,
     /// A claim that timed out says that it waited for a connect, whatever it waited for.
     BlameConnect,
     /// A connection is dropped where it comes back, not by a task.
@@ -25,8 +31,12 @@ pub(crate) enum Fault {
     ConnectWithClaim,
     /// What is claimed is not counted.
     CountDrift,
+    /// Where one of several resolvers ends, so does its part of the set.
+    DropPart,
     /// Where the resolver ends, so does its set.
     DropSet,
+    /// Where a stream of changes ends, so does the set.
+    EmptyAtEnd,
     /// A termination waits for no handle.
     EndEarly,
     /// Whoever gives a connection back looks whether the pool ends before it does.
@@ -49,18 +59,28 @@ pub(crate) enum Fault {
     ForgetLifetime,
     /// An end is not told that a claimed connection came back to be prepared.
     ForgetPrepared,
+    /// Backends are all alike, whatever their priorities and weights.
+    ForgetRanks,
     /// After a resize nobody looks whether there are too many.
     ForgetShrink,
+    /// What DNS does not answer for is forgotten.
+    ForgetUnanswered,
     /// A termination waits for the resolver.
     JoinResolver,
+    /// A connection stays with a call of it that was cut.
+    KeepCalled,
     /// At the end what is granted stays with its claim.
     KeepGranted,
     /// An attempt at a backend that does not answer keeps its room.
     KeepProbe,
+    /// Name servers that are no longer found are asked for ever.
+    KeepServers,
     /// A connection is let go of, and never closed.
     KeepSocket,
     /// What drives a connection is on a set that nobody ends, and outlives it.
     LeaveDriver,
+    /// Look-ups are on a set that nobody ends, and outlive the pool.
+    LeaveLookup,
     /// The pool's own task is on a set that nobody ends, and heeds no end.
     LeaveMaintenance,
     /// What was granted to a claim that is dropped is lost.
@@ -81,6 +101,8 @@ pub(crate) enum Fault {
     ReuseBroken,
     /// A connector's token is the one that the pool waits for.
     ShareToken,
+    /// An answer that did not fit is taken for whole.
+    TakeTruncated,
     /// While nothing is online claims wait until their time is over.
     WaitOffline,
     /// A claim begins to wait without another look, though something may have come back since its first.
@@ -92,14 +114,19 @@ pub(crate) enum Fault {
 /// Every fault with the name that arms it.
 const FAULTS: &[(&str, Fault)] = &[
     ("accept-late", Fault::AcceptLate),
+    ("ask-at-once", Fault::AskAtOnce),
+    ("ask-for-ever", Fault::AskForEver),
     ("barge", Fault::Barge),
+    ("believe-all", Fault::BelieveAll),
     ("blame-connect", Fault::BlameConnect),
     ("close-inline", Fault::CloseInline),
     ("closing-is-free", Fault::ClosingIsFree),
     ("connect-each", Fault::ConnectEach),
     ("connect-with-claim", Fault::ConnectWithClaim),
     ("count-drift", Fault::CountDrift),
+    ("drop-part", Fault::DropPart),
     ("drop-set", Fault::DropSet),
+    ("empty-at-end", Fault::EmptyAtEnd),
     ("end-early", Fault::EndEarly),
     ("end-unlooked", Fault::EndUnlooked),
     ("forget-broken", Fault::ForgetBroken),
@@ -111,12 +138,17 @@ const FAULTS: &[(&str, Fault)] = &[
     ("forget-late", Fault::ForgetLate),
     ("forget-lifetime", Fault::ForgetLifetime),
     ("forget-prepared", Fault::ForgetPrepared),
+    ("forget-ranks", Fault::ForgetRanks),
     ("forget-shrink", Fault::ForgetShrink),
+    ("forget-unanswered", Fault::ForgetUnanswered),
     ("join-resolver", Fault::JoinResolver),
+    ("keep-called", Fault::KeepCalled),
     ("keep-granted", Fault::KeepGranted),
     ("keep-probe", Fault::KeepProbe),
+    ("keep-servers", Fault::KeepServers),
     ("keep-socket", Fault::KeepSocket),
     ("leave-driver", Fault::LeaveDriver),
+    ("leave-lookup", Fault::LeaveLookup),
     ("leave-maintenance", Fault::LeaveMaintenance),
     ("lose-cancelled", Fault::LoseCancelled),
     ("lose-refused", Fault::LoseRefused),
@@ -127,6 +159,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("present-late", Fault::PresentLate),
     ("reuse-broken", Fault::ReuseBroken),
     ("share-token", Fault::ShareToken),
+    ("take-truncated", Fault::TakeTruncated),
     ("wait-offline", Fault::WaitOffline),
     ("wait-unlooked", Fault::WaitUnlooked),
     ("wake-under-lock", Fault::WakeUnderLock),

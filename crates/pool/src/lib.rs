@@ -29,6 +29,8 @@ mod claim;
 mod config;
 mod connector;
 mod core;
+#[cfg(feature = "dns")]
+pub mod dns;
 mod events;
 #[cfg(landfall_faults)]
 mod faults;
@@ -53,7 +55,7 @@ pub use handle::Handle;
 pub use interrupt::Interrupt;
 pub use policy::{Policy, PolicyError};
 pub use pool::{Pool, WeakPool};
-pub use resolver::{FixedResolver, Resolver};
+pub use resolver::{BackendsChange, ChangesResolver, FixedResolver, MergedResolver, Resolver};
 #[cfg(feature = "metrics")]
 pub use stats::Exposition;
 pub use stats::{BackendStats, Histogram, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};

@@ -96,6 +96,8 @@ pub(crate) struct Backends {
     pub(crate) with_idle: Vec<u32>,
     /// The resolver has given a set, be it empty.
     pub(crate) is_resolved: bool,
+    /// Those that the resolver has differ in priority or weight.
+    pub(super) has_ranks: bool,
 }
 
 /// The places of the backends that a new set has brought, and of those that are no longer in it.
@@ -134,12 +136,23 @@ impl Backends {
         self.is_resolved = true;
         let before = std::mem::take(&mut self.current);
         for backend in set {
-            let index = self.find(&backend).unwrap_or_else(|| self.add(backend));
+            let index = match self.find(&backend) {
+                Some(index) => {
+                    let known = &mut self.get_mut(index).backend;
+                    // With another rank it is the same one.
+                    if **known != backend {
+                        *known = Arc::new(backend);
+                    }
+                    index
+                }
+                None => self.add(backend),
+            };
             self.get_mut(index).is_removed = false;
             if !self.current.contains(&index) {
                 self.current.push(index);
             }
         }
+        self.note_ranks();
         let gone: Vec<u32> = before.iter().copied().filter(|index| !self.current.contains(index)).collect();
         for index in &gone {
             self.get_mut(*index).is_removed = true;
@@ -149,7 +162,7 @@ impl Backends {
     }
 
     fn find(&self, backend: &Backend) -> Option<u32> {
-        let found = self.entries.iter().position(|entry| entry.as_ref().is_some_and(|it| *it.backend == *backend));
+        let found = self.entries.iter().position(|entry| entry.as_ref().is_some_and(|it| it.backend.is(backend)));
         found.map(|index| index as u32)
     }
 

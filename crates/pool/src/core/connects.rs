@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::backends::FAILING_FROM;
+use super::backends::{Entry, FAILING_FROM};
 use super::slots::{Kind, SlotState};
 use super::{At, Core, Effects, Slot, SlotId};
 use crate::change::{BackendChange, PoolChange, SlotChange};
@@ -24,6 +24,7 @@ impl<T> Core<T> {
         if self.is_closed {
             return;
         }
+        self.prefer_best(now, effects);
         while self.lacks_connections() {
             if self.counts.used() >= self.policy.slots_max {
                 self.cancel_a_probe(effects);
@@ -74,15 +75,17 @@ impl<T> Core<T> {
         self.timers.note_waiter(now.plus(self.policy.offline_wait), &mut effects.is_earlier);
     }
 
-    /// Of two backends picked at random among those that answer and have room, the one with fewer slots.
+    /// Of two backends picked at random among those that are preferred, answer and have room, the one with fewer slots for
+    /// its weight.
     fn choose_to_connect(&mut self) -> Option<u32> {
-        let max = self.policy.slots_per_backend();
+        let (max, best) = (self.policy.slots_per_backend(), self.backends.best());
         let mut picked: [Option<u32>; 2] = [None, None];
         let mut seen = 0;
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
             let entry = self.backends.get(index);
-            if entry.is_failing() || entry.counts.used() >= max {
+            let is_preferred = best.is_none_or(|best| entry.backend.priority <= best);
+            if entry.is_failing() || entry.counts.used() >= max || !is_preferred {
                 continue;
             }
             seen += 1;
@@ -93,8 +96,9 @@ impl<T> Core<T> {
                 *kept = Some(index);
             }
         }
-        let used = |index: &u32| self.backends.get(*index).counts.used();
-        picked.into_iter().flatten().min_by_key(used)
+        let entry = |index: &u32| self.backends.get(*index);
+        let compare = |one: &Entry, other: &Entry| one.compare(one.counts.used(), other, other.counts.used());
+        picked.into_iter().flatten().min_by(|one, other| compare(entry(one), entry(other)))
     }
 
     /// Tries backends that do not answer, at their pace, with room that nobody else has a use for.
@@ -121,7 +125,7 @@ impl<T> Core<T> {
     }
 
     /// When a backend is to be tried again; never if it answers or is tried as often as may be.
-    fn probe_due(&self, index: u32) -> At {
+    pub(super) fn probe_due(&self, index: u32) -> At {
         let entry = self.backends.get(index);
         if !entry.is_failing() {
             return At::NEVER;
@@ -166,7 +170,7 @@ impl<T> Core<T> {
         }
     }
 
-    fn begin_connect(&mut self, backend: u32, is_probe: bool, now: At, effects: &mut Effects<T>) {
+    pub(super) fn begin_connect(&mut self, backend: u32, is_probe: bool, now: At, effects: &mut Effects<T>) {
         let entry = self.backends.get_mut(backend);
         let round = entry.round;
         entry.tried_at = now;

@@ -16,6 +16,7 @@ mod hits;
 mod model;
 mod queue;
 mod random;
+mod ranks;
 mod silence;
 mod slots;
 mod snapshot;

@@ -9,10 +9,10 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream};
+use landfall_lifecycle::internal::{into_message, log};
 use tower::discover::Change;
 
 use crate::backend::Backend;
-use crate::panics::log;
 use crate::resolver::Resolver;
 
 /// The changes of a resolver's sets, as tower's `Discover`: what `Balance` is made of.
@@ -66,8 +66,8 @@ fn look<R: Resolver>(mut resolver: R) -> BoxFuture<'static, (R, Option<Vec<Backe
     Box::pin(async move {
         let set = AssertUnwindSafe(resolver.next()).catch_unwind().await;
         let set = set.unwrap_or_else(|payload| {
-            crate::panics::dispose(payload);
-            log(|| tracing::warn!("resolver panicked"));
+            let error = into_message(payload);
+            log(|| tracing::warn!(error, "resolver panicked"));
             None
         });
         (resolver, set)

@@ -5,6 +5,8 @@ mod backends;
 mod build;
 mod cancel;
 mod claims;
+#[cfg(feature = "dns")]
+mod dns;
 mod ending;
 mod events;
 mod fake;
@@ -13,6 +15,8 @@ mod issues;
 mod log;
 mod outages;
 mod panics;
+mod ranks;
+mod resolvers;
 mod storm;
 #[cfg(feature = "tower")]
 mod tower;

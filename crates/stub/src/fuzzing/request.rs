@@ -1,7 +1,6 @@
 //! Any bytes as the argument of a method.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use landfall_lifecycle::TaskSet;
@@ -18,6 +17,7 @@ use crate::messages::{
     SynchronizeResponse, UpdateContainerRequest, UpdateContainerResponse, UpdatePodSandboxRequest,
     ValidateContainerAdjustmentRequest, ValidateContainerAdjustmentResponse,
 };
+use crate::options::StubOptions;
 use crate::resources::Resources;
 use crate::stub::Stub;
 use crate::update::Update;
@@ -73,11 +73,12 @@ pub fn request(data: &[u8]) {
         service: PLUGIN_SERVICE.to_owned(),
         method: method.to_owned(),
         payload: Bytes::copy_from_slice(payload),
+        weight: payload.len(),
         metadata: Metadata::default(),
         deadline: None,
         token: CancellationToken::new(),
     };
-    let (updates, _queue) = Updates::new("fuzzed", TaskSet::new("handlers"), Duration::from_secs(1), 1);
+    let (updates, _queue) = Updates::new("fuzzed", TaskSet::new("handlers"), &StubOptions::default());
     let session = Arc::new(Session::new(Arc::clone(&plugin(&seen).core().plugin), 1, updates));
     let answer = session.call(request).now_or_never().expect("no handler of these waits");
     let seen = seen.take();

@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub enum FaultKind {
     Cut,
     /// No more bytes go this way; the other way and the socket are as before.
     Stall,
+    /// For so long no more bytes go this way; then they do.
+    Pause(Duration),
 }
 
 /// What happens to a connection, and when.
@@ -66,6 +70,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub(super) struct FaultyIo {
     io: Option<Box<dyn Io>>,
     fault: Option<Fault>,
+    /// Until when a pause lasts that has begun.
+    pause: Option<Pin<Box<Sleep>>>,
     counted: Arc<Counted>,
     /// Whoever waits for each direction: a cut has to be told, since nothing is left that would.
     waiting: [Option<Waker>; 2],
@@ -75,13 +81,23 @@ pub(super) struct FaultyIo {
 
 impl FaultyIo {
     pub(super) fn new(io: impl Io + 'static, fault: Option<Fault>, counted: Arc<Counted>, open: Arc<()>) -> Self {
-        Self { io: Some(Box::new(io)), fault, counted, waiting: [None, None], _open: open }
+        Self { io: Some(Box::new(io)), fault, pause: None, counted, waiting: [None, None], _open: open }
     }
 
     /// How many more bytes may go this way: none if there is no limit.
     fn left(&self, direction: Direction) -> Option<(usize, FaultKind)> {
         let fault = self.fault.filter(|fault| fault.direction == direction)?;
         Some((fault.after_bytes.saturating_sub(self.counted.bytes(direction)), fault.kind))
+    }
+
+    /// Waits while a pause lasts that has come to this way.
+    fn poll_pause(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some((0, FaultKind::Pause(lasts))) = self.left(direction) {
+            let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(lasts)));
+            std::task::ready!(pause.as_mut().poll(cx));
+            (self.fault, self.pause) = (None, None);
+        }
+        Poll::Ready(())
     }
 
     /// Takes the connection away if its fault has come.
@@ -105,6 +121,7 @@ impl AsyncRead for FaultyIo {
         let this = &mut *self;
         this.cut_if_due();
         this.wait(Direction::ToRuntime, cx);
+        std::task::ready!(this.poll_pause(Direction::ToRuntime, cx));
         let left = this.left(Direction::ToRuntime);
         let Some(io) = &mut this.io else { return Poll::Ready(Ok(())) };
         let bytes_max = match left {
@@ -127,6 +144,7 @@ impl AsyncWrite for FaultyIo {
         let this = &mut *self;
         this.cut_if_due();
         this.wait(Direction::ToPlugin, cx);
+        std::task::ready!(this.poll_pause(Direction::ToPlugin, cx));
         let left = this.left(Direction::ToPlugin);
         let Some(io) = &mut this.io else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
         let bytes_max = match left {
