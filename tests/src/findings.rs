@@ -52,6 +52,8 @@ pub enum Kind {
     Twice,
     /// Something began or was asked to stop before its turn.
     Disorder,
+    /// Something that has to stay as it is grew.
+    Growth,
     /// Something began after the end.
     StartedLate,
     /// Grace ended before its instant though nobody asked for that.
@@ -85,6 +87,7 @@ impl Kind {
             Self::Aborted => "aborted",
             Self::Twice => "twice at once",
             Self::Disorder => "out of order",
+            Self::Growth => "growth",
             Self::StartedLate => "started late",
             Self::GraceCut => "grace cut",
             Self::Secret => "secret",
@@ -133,7 +136,7 @@ pub struct Sought {
     pub kind: Kind,
     /// Words in its name, if it has one.
     pub name: Option<&'static str>,
-    /// The end of its place, if that can be known.
+    /// The end of its place, or of the file of its place, if that can be known.
     pub place: Option<&'static str>,
 }
 
@@ -144,7 +147,10 @@ impl Sought {
         };
         self.kind == finding.kind
             && has(&finding.name, self.name, |found, sought| found.contains(sought))
-            && has(&finding.place, self.place, |found, sought| found.ends_with(sought))
+            && has(&finding.place, self.place, |found, sought| {
+                let file = found.rsplit_once(':').map_or(found, |(file, _)| file);
+                found.ends_with(sought) || file.ends_with(sought)
+            })
     }
 }
 

@@ -20,13 +20,14 @@ pub(crate) enum Command {
     LeakCheck(Box<leak_check::Options>),
     Conformance { name: String },
     Interop { name: String, seed: Option<String>, full: bool },
+    Fuzz { target: Option<String>, seconds: Option<u64> },
     Bench { name: String, json: Option<PathBuf>, check: bool },
 }
 
 struct Verb {
     name: &'static str,
     about: &'static str,
-    /// What the word after the verb is called in the usage, for a verb that needs one.
+    /// What the word after the verb is called in the usage, for a verb that takes one; in brackets if it may be left out.
     operand: Option<&'static str>,
     flags: &'static [Flag],
 }
@@ -99,7 +100,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "planted",
-        about: "the tests that docs/pool-issues.md names, then each with the fault planted that it must fail with",
+        about: "the tests that documents name for a fault, as they are and then with it planted, which they must find",
         operand: None,
         flags: &[],
     },
@@ -117,6 +118,12 @@ const VERBS: &[Verb] = &[
             Flag { name: SEED, value: Some("N"), about: "`otp`: the generated scenarios of this seed once more" },
             Flag { name: FULL, value: None, about: "`nri`: against older versions too" },
         ],
+    },
+    Verb {
+        name: "fuzz",
+        about: "the fuzz targets of landfall-stub, or one of them; needs nightly Rust and cargo-fuzz",
+        operand: Some("[TARGET]"),
+        flags: &[Flag { name: "--seconds", value: Some("N"), about: "how long each target runs (60)" }],
     },
     Verb {
         name: "bench",
@@ -182,6 +189,11 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "leak-check" => Command::LeakCheck(Box::new(leak_check::Options::read(&given)?)),
         "conformance" => Command::Conformance { name: operand },
         "interop" => Command::Interop { name: operand, seed: seed(once(SEED, values(SEED))?)?, full: has(FULL) },
+        "fuzz" => {
+            let seconds =
+                once("--seconds", values("--seconds"))?.map(|given| number("--seconds", &given)).transpose()?;
+            Command::Fuzz { target: Some(operand).filter(|name| !name.is_empty()), seconds }
+        }
         _ => {
             let json = once("--json", values("--json"))?.map(PathBuf::from);
             Command::Bench { name: operand, json, check: has("--check") }
@@ -189,11 +201,12 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     })
 }
 
-/// Takes the word that a verb needs, which comes before its flags.
+/// Takes the word that a verb takes, which comes before its flags.
 fn operand<'a>(verb: &Verb, arguments: &'a [String]) -> Result<(String, &'a [String]), String> {
     match (verb.operand, arguments.split_first()) {
         (None, _) => Ok((String::new(), arguments)),
         (Some(_), Some((word, rest))) if !word.is_empty() && !word.starts_with('-') => Ok((word.clone(), rest)),
+        (Some(what), _) if what.starts_with('[') => Ok((String::new(), arguments)),
         (Some(what), _) => Err(format!("`{0}` needs a name: `{0} {what}`", verb.name)),
     }
 }
@@ -203,10 +216,11 @@ fn once(flag: &str, mut values: Vec<String>) -> Result<Option<String>, String> {
 }
 
 fn seed(given: Option<String>) -> Result<Option<String>, String> {
-    match given {
-        Some(seed) if seed.parse::<u64>().is_err() => Err(format!("`--seed` is a number of 64 bits, not `{seed}`")),
-        given => Ok(given),
-    }
+    given.map(|seed| number(SEED, &seed).map(|_| seed)).transpose()
+}
+
+fn number(flag: &str, given: &str) -> Result<u64, String> {
+    given.parse().map_err(|_| format!("`{flag}` is a number of 64 bits, not `{given}`"))
 }
 
 fn flags(verb: &Verb, arguments: &[String]) -> Result<Vec<(&'static str, String)>, String> {
@@ -317,6 +331,11 @@ mod tests {
             parsed("interop nri --full"),
             Ok(Command::Interop { name: "nri".to_owned(), seed: None, full: true })
         );
+        assert_eq!(parsed("fuzz"), Ok(Command::Fuzz { target: None, seconds: None }));
+        assert_eq!(
+            parsed("fuzz stub --seconds 7"),
+            Ok(Command::Fuzz { target: Some("stub".to_owned()), seconds: Some(7) })
+        );
         assert_eq!(
             parsed("bench lifecycle --check --json=f.json"),
             Ok(Command::Bench { name: "lifecycle".to_owned(), json: Some("f.json".into()), check: true })
@@ -329,7 +348,8 @@ mod tests {
             "fix",
             &[
                 "`fix`",
-                "ci, test, tidy, codegen, leak-check, loom, shuttle, miri, planted, conformance, interop, bench",
+                "ci, test, tidy, codegen, leak-check, loom, shuttle, miri, planted, conformance, interop, fuzz, \
+                 bench",
             ],
         );
         refused("bench", &["`bench NAME`"]);
@@ -338,6 +358,7 @@ mod tests {
         refused("bench --check lifecycle", &["`bench NAME`"]);
         refused("bench lifecycle pool", &["`bench`", "`pool`"]);
         refused("bench lifecycle --json a --json b", &["once"]);
+        refused("fuzz --seconds long", &["--seconds", "`long`"]);
         refused("shuttle --seed x", &["--seed", "`x`"]);
         refused("loom --seed 7", &["`loom`", "--full"]);
         refused("tidy --fix", &["`--fix`", "--bless"]);

@@ -1,5 +1,5 @@
 //! The workspace's verbs: `cargo xtask ci`, `test`, `tidy`, `codegen`, `leak-check`, `loom`, `shuttle`, `miri`,
-//! `planted`, `conformance`, `interop` and `bench`.
+//! `planted`, `conformance`, `interop`, `fuzz` and `bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -11,6 +11,7 @@ mod codegen;
 mod conformance;
 mod counts;
 mod examples;
+mod fuzz;
 mod interop;
 mod leak_check;
 mod miri;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::LeakCheck(options) => leak_check::run(&options),
         Command::Conformance { name } => conformance::run(&name),
         Command::Interop { name, seed, full } => interop::run(&name, seed.as_deref(), full),
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Bench { name, json, check } => bench::run(&name, json.as_deref(), check),
     };
     match passed {

@@ -21,6 +21,8 @@ pub(crate) enum Role {
     Tests,
     /// Measures the libraries beside their peers, which nothing else may pull in.
     Bench,
+    /// Gives any bytes to a library: a workspace of its own, for which nothing else is built.
+    Fuzz,
     /// Uses nothing of ours: it starts programs and reads what they print, or writes what is generated.
     Xtask,
 }
@@ -50,6 +52,7 @@ const HEAVY: &[&str] = &[
 ];
 
 pub(crate) const XTASK: &str = "landfall-xtask";
+pub(crate) const FUZZ: &str = "landfall-stub-fuzz";
 pub(crate) const CODEGEN: &str = "landfall-codegen";
 pub(crate) const TESTS: &str = "landfall-tests";
 pub(crate) const BENCH: &str = "landfall-bench";
@@ -65,6 +68,8 @@ pub(crate) const MEMBERS: &[Member] = &[
         Some(Alone { packages_max: 19, refused: HEAVY }),
     ),
     library("landfall-pool", "crates/pool", &["landfall-lifecycle"], Some(Alone { packages_max: 19, refused: HEAVY })),
+    // Before the package around it, as is the bench below. It is no member of the workspace.
+    Member { name: FUZZ, dir: "crates/stub/fuzz", role: Role::Fuzz },
     // The messages bring prost, the socket tokio's driver of descriptors.
     library("landfall-stub", "crates/stub", &["landfall-lifecycle"], Some(Alone { packages_max: 23, refused: HEAVY })),
     // Diesel is its purpose; a database comes with its feature.
@@ -110,7 +115,7 @@ impl Member {
             (Role::Library { may_use, .. }, _) => may_use.contains(&other.name),
             (Role::Application | Role::Bench, other) => matches!(other, Role::Library { .. }),
             (Role::Tests, other) => matches!(other, Role::Library { .. } | Role::Application),
-            (Role::Xtask, _) => false,
+            (Role::Fuzz | Role::Xtask, _) => false,
         }
     }
 }

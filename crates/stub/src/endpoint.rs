@@ -11,6 +11,8 @@ use futures_util::future::BoxFuture;
 use tokio::net::UnixStream;
 
 use crate::build_error::BuildError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::inherited::{self, Inherited};
 use crate::wire::Connection;
 
@@ -130,7 +132,13 @@ impl Endpoint {
     pub(crate) async fn connect(self) -> Result<Connection, ConnectError> {
         match self {
             Self::Socket(path) => match UnixStream::connect(&*path).await {
-                Ok(socket) => Ok(socket.into()),
+                Ok(socket) => {
+                    #[cfg(landfall_faults)]
+                    if is_armed(Fault::KeepSocket) {
+                        Box::leak(Box::new(std::os::fd::AsFd::as_fd(&socket).try_clone_to_owned()));
+                    }
+                    Ok(socket.into())
+                }
                 Err(error) => Err(why(&path, error)),
             },
             Self::Inherited(descriptor) => inherited::take(descriptor).map(Connection::from),

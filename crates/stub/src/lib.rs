@@ -12,6 +12,11 @@ mod builder;
 mod check;
 mod endpoint;
 mod events;
+#[cfg(landfall_faults)]
+mod faults;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler_cx;
 mod handlers;
 mod identity;

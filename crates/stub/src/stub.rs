@@ -265,6 +265,10 @@ const OVERDUE_AFTER: Duration = Duration::from_millis(850);
 async fn overdue(generation: &Generation, how: &Shutdown) -> Report {
     how.abort_reached().await;
     generation.tasks.begin_terminate(how);
+    #[cfg(landfall_faults)]
+    if crate::faults::is_armed(crate::faults::Fault::StopLate) {
+        how.sleep_until(how.abort() + 5 * OVERDUE_AFTER).await;
+    }
     how.sleep_until(how.abort() + OVERDUE_AFTER).await;
     generation.tasks.report()
 }

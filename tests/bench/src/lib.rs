@@ -14,6 +14,7 @@ mod options;
 
 pub mod lifecycle;
 pub mod pool;
+pub mod stub;
 pub mod supervise;
 
 pub use cell::{Bound, Cell, Series};

@@ -46,6 +46,13 @@ func main() {
 		serve()
 		return
 	}
+	if len(os.Args) > 4 {
+		if err := serveLogger(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	input := bufio.NewScanner(os.Stdin)
 	input.Buffer(nil, 64<<20)
 	output := json.NewEncoder(os.Stdout)
@@ -77,6 +84,8 @@ func (r *runtime) do(asked *request) ([]string, error) {
 		return nil, r.synchronized(asked.Times)
 	case "call":
 		return r.call(asked.Method)
+	case "measure":
+		return r.measure(asked.Method, asked.Times)
 	case "updates":
 		return r.takeUpdates(), nil
 	case "plugin":

@@ -11,8 +11,10 @@ pub mod pool;
 pub mod service;
 pub mod serving;
 pub mod stack;
+pub mod stub;
 pub mod supervise;
 pub mod task_set;
+mod told;
 
 use landfall_lifecycle::{SpawnError, TaskId, TaskSet};
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::child::{self, How};
 use crate::workspace::Workspace;
-use crate::{cargo, programs, roster, table};
+use crate::{cargo, interop, programs, roster, table};
 
 use self::result::Cell;
 use self::verdict::judge;
@@ -29,14 +29,24 @@ const LIMIT: Duration = Duration::from_secs(1_800);
 /// Rounds are enough to see a slowdown that is many times what it slows down.
 const ROUNDS_PLANTED: &str = "3";
 
+/// The bench whose peer is the Go program of `tests/interop/nri`.
+const WITH_GO: &str = "stub";
+
 const HEAD: &[&str] = &["cell", "ours", "", "peer", "", "ratio [p25..p75]", "target", "met"];
 
 /// Runs a bench; with `check` a target that is missed fails it.
 pub(crate) fn run(name: &str, json: Option<&Path>, check: bool) -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let mut figures = Vec::new();
-    for (program, path) in build(&workspace, name)? {
-        figures.push(measure(program, Command::new(path).current_dir(&workspace.root))?);
+    let programs = build(&workspace, name)?;
+    let peer = if name == WITH_GO { Some(interop::nri::newest(&workspace)?) } else { None };
+    let command = |path: &Path| {
+        let mut command = Command::new(path);
+        command.current_dir(&workspace.root).envs(peer.iter().map(|peer| ("LANDFALL_NRI_PROGRAM", peer)));
+        command
+    };
+    for (program, path) in programs {
+        figures.push(measure(program, &mut command(&path))?);
     }
     if let Some(file) = json {
         let raw: Vec<Value> = figures.iter().map(|of| json!({ "program": of.program, "result": of.printed })).collect();
@@ -50,9 +60,8 @@ pub(crate) fn run(name: &str, json: Option<&Path>, check: bool) -> Result<bool, 
     }
     let mut passed = true;
     for sound in &figures {
-        let mut command = Command::new(&sound.path);
-        command.args(["--plant", "--rounds", ROUNDS_PLANTED]).current_dir(&workspace.root);
-        let planted = measure(sound.program.clone(), &mut command)?;
+        let mut planted = command(&sound.path);
+        let planted = measure(sound.program.clone(), planted.args(["--plant", "--rounds", ROUNDS_PLANTED]))?;
         for kind in &sound.must_catch {
             let caught = sound.catches(kind, &planted);
             match caught {

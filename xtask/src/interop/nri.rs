@@ -57,6 +57,11 @@ pub(crate) fn all(workspace: &Workspace, full: bool) -> Result<Tally, String> {
     Ok(tally)
 }
 
+/// Builds the Go program with the newest adaptation.
+pub(crate) fn newest(workspace: &Workspace) -> Result<PathBuf, String> {
+    program(workspace, &VERSIONS[0])
+}
+
 /// Builds the Go program.
 fn program(workspace: &Workspace, version: &Version) -> Result<PathBuf, String> {
     let folder = workspace.target.join("xtask");

@@ -1,5 +1,5 @@
-//! `cargo xtask planted`: the tests that a document names for what hurt users elsewhere, each as it is, then with the
-//! fault planted that it is there to find: so it has to fail.
+//! `cargo xtask planted`: the tests that documents name for faults that they are there to find, each as it is, then with
+//! its fault planted: so it has to fail.
 //!
 //! The build has the fault points in it (`--cfg landfall_faults`), in a target directory of its own, and none is armed
 //! unless `LANDFALL_FAULT` says so. Each run is a process of its own.
@@ -20,9 +20,8 @@ use crate::{cargo, programs};
 
 use self::table::{Pair, Row};
 
-/// A document, and the package whose tests it names.
-const PACKAGE: &str = "landfall-pool";
-const DOCUMENT: &str = "docs/pool-issues.md";
+/// Packages, each with the document that names its tests.
+const SUITES: &[(&str, &str)] = &[("landfall-pool", "docs/pool-issues.md"), ("landfall-stub", "docs/stub.md")];
 /// How many rows may have nothing to plant.
 const BY_DESCRIPTION_MAX: usize = 5;
 
@@ -49,15 +48,23 @@ pub(crate) fn run() -> Result<bool, String> {
     Ok(all(&Workspace::load()?)?.close())
 }
 
-/// Runs each test of the document as it is, then with its faults.
+/// Runs each test of the documents as it is, then with its faults.
 pub(crate) fn all(workspace: &Workspace) -> Result<Tally, String> {
-    let path = workspace.root.join(DOCUMENT);
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("cannot read {DOCUMENT}: {error}"))?;
-    let rows = table::rows(&text).map_err(|problem| format!("{DOCUMENT}: {problem}"))?;
-    let tests = tests(workspace)?;
+    let mut tally = Tally::default();
+    for (package, document) in SUITES {
+        tally.add(suite(workspace, package, document)?);
+    }
+    Ok(tally)
+}
+
+fn suite(workspace: &Workspace, package: &str, document: &str) -> Result<Tally, String> {
+    let path = workspace.root.join(document);
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("cannot read {document}: {error}"))?;
+    let rows = table::rows(&text).map_err(|problem| format!("{document}: {problem}"))?;
+    let tests = tests(workspace, package)?;
     let mut tally = Tally::default();
     let (runs, problems) = plan(&rows, &tests);
-    problems.into_iter().for_each(|problem| tally.fail(format!("{DOCUMENT}: {problem}")));
+    problems.into_iter().for_each(|problem| tally.fail(format!("{document}: {problem}")));
     let mut results = Vec::new();
     // As they are first: with nothing beside them that spins.
     let (planted, sound): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.fault.is_some());
@@ -79,10 +86,10 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Tally, String> {
 }
 
 /// Builds the unit tests and the tests of behaviour, and asks each program for its tests.
-fn tests(workspace: &Workspace) -> Result<Tests, String> {
+fn tests(workspace: &Workspace, package: &str) -> Result<Tests, String> {
     let mut tests = Tests::new();
     for (which, kind) in [(&["--lib"][..], "lib"), (&["--test", "it"][..], "test")] {
-        let mut command = cargo::cargo(&["test", "--package", PACKAGE, "--all-features", "--no-run"]);
+        let mut command = cargo::cargo(&["test", "--package", package, "--all-features", "--no-run"]);
         command
             .args(which)
             .current_dir(&workspace.root)

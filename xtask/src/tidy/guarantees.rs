@@ -2,7 +2,7 @@
 //!
 //! A row of its table is `| P | place | tests | faults |`. Places are links, which another rule follows. A test is
 //! `module::name`, with as many modules as tell it from others. A fault is `scenario/fault`, a twin of the leak check,
-//! one that `docs/pool-issues.md` plants for a test, or a test again: a control that runs what is wrong and finds it. A guarantee whose crate is not there yet has the
+//! one that `docs/pool-issues.md` or `docs/stub.md` plants for a test, or a test again: a control that runs what is wrong and finds it. A guarantee whose crate is not there yet has the
 //! one word `not before PACKAGE` for its place, until that crate is there.
 
 use super::finding::Finding;
@@ -12,7 +12,7 @@ use crate::roster;
 const PATH: &str = "docs/guarantees.md";
 const GUARANTEES: usize = 9;
 /// What `cargo xtask planted` reads.
-const PLANTED: &str = "docs/pool-issues.md";
+const PLANTED: &[&str] = &["docs/pool-issues.md", "docs/stub.md"];
 const LATER: &str = "not before ";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -110,7 +110,8 @@ fn is_twin(tree: &Tree, name: &str) -> bool {
 
 /// Whether it is planted for a test, which has to fail then.
 fn is_planted(tree: &Tree, name: &str) -> bool {
-    tree.text(PLANTED).is_some_and(|text| text.contains(&format!("`{name}`")))
+    let word = format!("`{name}`");
+    PLANTED.iter().filter_map(|document| tree.text(document)).any(|text| text.contains(&word))
 }
 
 /// Every test function with the modules that its file's path gives it: `crates::pool::tests::it::claim::waits`.
@@ -149,7 +150,7 @@ mod tests {
                 "#[tokio::test]\nasync fn waits() {}\nfn helps() {}\n#[test]\nfn fails() {}",
             ),
             ("crates/lifecycle/tests/it/deep/mod.rs", "#[test]\n#[should_panic]\nfn ends() {}"),
-            (PLANTED, "| 1 | `claim::waits` | `pool/late` |"),
+            (PLANTED[0], "| 1 | `claim::waits` | `pool/late` |"),
             ("tests/src/loads/stub/mod.rs", "const FAULTS: &[&str] = &[\"stub/deaf\"];"),
             ("tests/src/bin/scenario-pool.rs", "const FAULTS: &[&str] = &[\"keep\"];"),
             ("tests/src/bin/scenario-stub.rs", "//! No faults."),

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{BoxError, Handlers};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::handler_cx::HandlerCx;
 use crate::messages::{
     CreateContainerRequest, Event, PodSandbox, PostCreateContainerRequest, RunPodSandboxRequest, StateChangeEvent,
@@ -43,6 +45,9 @@ impl Handlers {
         if method == "StateChange" {
             return self.on_state_change(cx, decode(payload)?).await;
         }
+        #[cfg(landfall_faults)]
+        let method =
+            if is_armed(Fault::ConfuseEvents) && method == "StartContainer" { "RemoveContainer" } else { method };
         match event_of(method) {
             None => Err(unimplemented(method)),
             Some(Event::CreateContainer) => self.on_create(cx, decode(payload)?).await,

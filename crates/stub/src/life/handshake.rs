@@ -9,6 +9,8 @@ use super::generation::Generation;
 use super::session::Session;
 use super::start_error::StartError;
 use crate::endpoint::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, forgotten, is_armed};
 use crate::messages::RegisterPluginRequest;
 use crate::runtime_info::{NRI_VERSION, RuntimeInfo};
 use crate::wire::{CallError, Connection, Method, Role, Service, Wire};
@@ -20,7 +22,15 @@ const REGISTER: Method = Method { service: RUNTIME_SERVICE, name: "RegisterPlugi
 /// Opens the connection. That is a task of the generation: a dialer that never returns is its straggler, not ours.
 pub(super) async fn connect(plugin: &Definition, generation: &Generation) -> Result<Connection, StartError> {
     let after = plugin.options.connect_timeout;
-    let connecting = generation.tasks.spawn_with_handle("connect", plugin.endpoint.clone().connect());
+    let connects = plugin.endpoint.clone().connect();
+    #[cfg(landfall_faults)]
+    if is_armed(Fault::LeaveDial) {
+        let (sender, answer) = tokio::sync::oneshot::channel();
+        let stays = async { (drop(sender.send(connects.await)), std::future::pending::<()>().await).0 };
+        forgotten().spawn("connect", stays).map_err(|_| StartError::Terminating)?;
+        return answer.await.map_err(|_| StartError::Terminating)?.map_err(StartError::Connect);
+    }
+    let connecting = generation.tasks.spawn_with_handle("connect", connects);
     // Whoever stops in the meantime does not wait for it.
     let connecting = connecting.map_err(|_| StartError::Terminating)?.abort_on_drop();
     match timeout(after, connecting).await {
@@ -80,6 +90,8 @@ pub(super) fn open(
     session: Arc<Session>,
 ) -> Result<Wire, StartError> {
     let Generation { wire, handlers, .. } = generation;
+    #[cfg(landfall_faults)]
+    let handlers = if is_armed(Fault::SkipHandlers) { forgotten() } else { handlers };
     let service: Arc<dyn Service> = session;
     Wire::open(wire, handlers, connection, Role::Plugin, service, &plugin.options.limits())
         .map_err(|_| StartError::Terminating)

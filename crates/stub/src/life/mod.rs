@@ -16,5 +16,5 @@ pub(crate) use self::handshake::RUNTIME_SERVICE;
 pub use self::phase::Phase;
 pub(crate) use self::phase::{Event, Life};
 #[cfg(feature = "testing")]
-pub(crate) use self::session::PLUGIN_SERVICE;
+pub(crate) use self::session::{PLUGIN_SERVICE, Session};
 pub use self::start_error::{StartError, Started};

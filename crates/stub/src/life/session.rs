@@ -24,7 +24,7 @@ use crate::wire::{Budget, Code, Held, Request, Service, Status};
 pub(crate) const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
 /// What one generation serves.
-pub(super) struct Session {
+pub(crate) struct Session {
     plugin: Arc<Definition>,
     generation: u64,
     updates: Updates,
@@ -47,7 +47,7 @@ struct Parts {
 }
 
 impl Session {
-    pub(super) fn new(plugin: Arc<Definition>, generation: u64, updates: Updates) -> Self {
+    pub(crate) fn new(plugin: Arc<Definition>, generation: u64, updates: Updates) -> Self {
         let synchronized = Budget::new(plugin.options.synchronize_bytes_max);
         let (configured, parts) = (watch::Sender::new(None), Mutex::default());
         Self { plugin, generation, updates, configured, parts, synchronized }

@@ -4,10 +4,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// Which way bytes go.
@@ -61,21 +61,27 @@ impl Counted {
     }
 }
 
+/// Both directions of a connection.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
 /// The runtime's end of a connection that may have a fault.
-#[derive(Debug)]
 pub(super) struct FaultyIo {
-    io: Option<DuplexStream>,
+    io: Option<Box<dyn Io>>,
     fault: Option<Fault>,
     /// Until when a pause lasts that has begun.
     pause: Option<Pin<Box<Sleep>>>,
     counted: Arc<Counted>,
+    /// Whoever waits for each direction: a cut has to be told, since nothing is left that would.
+    waiting: [Option<Waker>; 2],
     /// Says by its count how many connections are open.
     _open: Arc<()>,
 }
 
 impl FaultyIo {
-    pub(super) fn new(io: DuplexStream, fault: Option<Fault>, counted: Arc<Counted>, open: Arc<()>) -> Self {
-        Self { io: Some(io), fault, pause: None, counted, _open: open }
+    pub(super) fn new(io: impl Io + 'static, fault: Option<Fault>, counted: Arc<Counted>, open: Arc<()>) -> Self {
+        Self { io: Some(Box::new(io)), fault, pause: None, counted, waiting: [None, None], _open: open }
     }
 
     /// How many more bytes may go this way: none if there is no limit.
@@ -99,8 +105,14 @@ impl FaultyIo {
         for direction in [Direction::ToPlugin, Direction::ToRuntime] {
             if let Some((0, FaultKind::Cut)) = self.left(direction) {
                 self.io = None;
+                self.waiting.iter_mut().filter_map(Option::take).for_each(Waker::wake);
             }
         }
+    }
+
+    /// Notes who waits for a direction.
+    fn wait(&mut self, direction: Direction, cx: &Context<'_>) {
+        self.waiting[usize::from(direction == Direction::ToPlugin)] = Some(cx.waker().clone());
     }
 }
 
@@ -108,6 +120,7 @@ impl AsyncRead for FaultyIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.cut_if_due();
+        this.wait(Direction::ToRuntime, cx);
         std::task::ready!(this.poll_pause(Direction::ToRuntime, cx));
         let left = this.left(Direction::ToRuntime);
         let Some(io) = &mut this.io else { return Poll::Ready(Ok(())) };
@@ -130,6 +143,7 @@ impl AsyncWrite for FaultyIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.cut_if_due();
+        this.wait(Direction::ToPlugin, cx);
         std::task::ready!(this.poll_pause(Direction::ToPlugin, cx));
         let left = this.left(Direction::ToPlugin);
         let Some(io) = &mut this.io else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };

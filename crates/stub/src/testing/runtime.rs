@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::{Report, SelfJoin, Shutdown, TaskSet, Terminate};
 use prost::Message;
-use tokio::io::duplex;
+use tokio::io::{AsyncRead, AsyncWrite, duplex};
 use tokio::sync::{Mutex as AsyncMutex, RwLock, mpsc};
 
 use super::fault::{Counted, Direction, FaultyIo};
@@ -124,13 +124,23 @@ impl TestRuntime {
     }
 
     fn accept(&self) -> io::Result<Connection> {
+        let (ours, theirs) = duplex(PIPE_BYTES);
+        self.serve(ours)?;
+        Ok(Connection::new(theirs))
+    }
+
+    /// Serves a plugin that has connected by itself: on a socket that the test listens on, say.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime has ended; the connection is dropped then.
+    pub fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> io::Result<()> {
         let shared = &self.0;
         let script = lock(&shared.scripts).pop_front().unwrap_or_default();
         let number = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let counted = Arc::<Counted>::default();
         *lock(&shared.counted) = Arc::clone(&counted);
-        let (ours, theirs) = duplex(PIPE_BYTES);
-        let ours = Connection::new(FaultyIo::new(ours, script.fault, counted, Arc::clone(&shared.open)));
+        let ours = Connection::new(FaultyIo::new(io, script.fault, counted, Arc::clone(&shared.open)));
         let open = || {
             let tasks = shared.tasks.child(format!("connection {number}")).ok()?;
             let end = Arc::new(End {
@@ -153,8 +163,7 @@ impl TestRuntime {
             end.wire.set(wire.downgrade()).ok()
         };
         // A runtime that has ended does not listen any more.
-        open().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
-        Ok(Connection::new(theirs))
+        open().ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
     }
 }
 

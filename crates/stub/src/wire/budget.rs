@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
+
 /// Bytes of several holders under one cap.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Shared>);
@@ -29,6 +32,10 @@ impl Budget {
     pub(crate) fn take(&self, bytes: usize) -> Option<Held> {
         let shared = &self.0;
         let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= shared.bytes_max);
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetHeld) {
+            return Some(Held { budget: Arc::clone(shared), bytes: 0 });
+        }
         shared.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
         Some(Held { budget: Arc::clone(shared), bytes })
     }
@@ -38,7 +45,7 @@ impl Budget {
         self.0.bytes_max
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn used(&self) -> usize {
         self.0.used.load(Ordering::Relaxed)
     }

@@ -13,6 +13,8 @@ use super::envelope::{RequestBody, ResponseBody, Status};
 use super::frame::{BODY_BYTES_MAX, Channel, Kind};
 use super::loss::Loss;
 use super::outbox::{Outbox, Outgoing, Slot};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 /// The calls under way on one connection.
 #[derive(Debug)]
@@ -113,7 +115,10 @@ impl Calls {
             return Err(error.clone());
         }
         let Some(stream) = table.next else { return Err(CallError::Lost(Loss::IdsUsedUp)) };
-        let message = Outgoing::new(self.channel, Kind::Request, stream, body, Arc::clone(&slot))
+        let held = Arc::clone(&slot);
+        #[cfg(landfall_faults)]
+        let held = if is_armed(Fault::FreeSlotEarly) { spare_slot() } else { held };
+        let message = Outgoing::new(self.channel, Kind::Request, stream, body, held)
             .map_err(|(bytes, _)| CallError::TooLong { bytes, bytes_max: BODY_BYTES_MAX })?;
         if !self.outbox.push(message) {
             return Err(CallError::Closing);
@@ -165,6 +170,12 @@ impl Calls {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A slot of nobody's.
+#[cfg(landfall_faults)]
+fn spare_slot() -> Slot {
+    Arc::new(Arc::new(Semaphore::new(1)).try_acquire_owned().expect("it was just made"))
 }
 
 type Begun = (u32, oneshot::Receiver<Result<Bytes, CallError>>);

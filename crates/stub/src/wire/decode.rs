@@ -5,6 +5,8 @@ use bytes::Bytes;
 use super::budget::{Budget, Held};
 use super::frame::{Channel, FRAME_HEAD_BYTES, FrameHead, HEAD_BYTES, Head, Kind};
 use super::loss::Loss;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 /// Takes the socket's bytes, gives the messages in them.
 ///
@@ -188,6 +190,10 @@ impl<const N: usize> Partial<N> {
         self.raw[self.have..self.have + more.len()].copy_from_slice(more);
         self.have += more.len();
         *input = others;
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LoseSplit) && self.have < N {
+            self.have = 0;
+        }
         (self.have == N).then_some(self.raw)
     }
 }

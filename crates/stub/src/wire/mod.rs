@@ -15,6 +15,8 @@ mod connection;
 mod decode;
 mod envelope;
 mod frame;
+#[cfg(feature = "testing")]
+mod fuzzing;
 mod loss;
 mod outbox;
 mod server;
@@ -29,6 +31,10 @@ pub(crate) use self::envelope::Status;
 pub use self::envelope::{Code, Metadata};
 #[cfg(test)]
 use self::frame::Channel;
+#[cfg(feature = "testing")]
+pub(crate) use self::fuzzing::Peer;
+#[cfg(feature = "testing")]
+pub use self::fuzzing::{mux_frame, ttrpc_header};
 pub use self::loss::Loss;
 pub(crate) use self::server::{Request, Service};
 #[cfg(feature = "testing")]

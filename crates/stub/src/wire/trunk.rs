@@ -19,6 +19,8 @@ use super::frame::{self, Channel, Kind};
 use super::loss::Loss;
 use super::outbox::{Outbox, Taken};
 use super::server::{Running, Server, Service};
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, forgotten, is_armed};
 
 /// How much the reader takes at once, and about how much the writer gathers before it writes.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -99,7 +101,14 @@ impl Wire {
         let Connection { read, write } = connection;
         let decoder = Decoder::new(Budget::new(limits.received_bytes_max));
         let write_timeout = limits.write_timeout;
-        tasks.spawn("writer", async move { writer.end(writer.wire.write_all(write, write_timeout).await) })?;
+        let writes = async move { writer.end(writer.wire.write_all(write, write_timeout).await) };
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetWriter) && role == Role::Plugin {
+            forgotten().spawn("writer", async { (writes.await, std::future::pending::<()>().await).0 })?;
+            tasks.spawn("reader", async move { reader.end(reader.wire.read_all(read, decoder).await) })?;
+            return Ok(wire);
+        }
+        tasks.spawn("writer", writes)?;
         tasks.spawn("reader", async move { reader.end(reader.wire.read_all(read, decoder).await) })?;
         Ok(wire)
     }

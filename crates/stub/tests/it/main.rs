@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cancel;
+mod corpus;
 mod defects;
 mod ending;
 mod events;

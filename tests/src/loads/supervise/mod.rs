@@ -3,7 +3,6 @@
 
 mod ledger;
 mod stuck;
-mod told;
 mod tree;
 
 use std::time::Duration;
@@ -12,12 +11,13 @@ use landfall_lifecycle::{Report, Terminate};
 use landfall_supervise::{ChildState, SimpleSupervisor, Supervisor, TreeChild};
 
 pub use self::stuck::{TWINS as STUCK_TWINS, load as stuck};
-pub use self::told::drive;
 use self::tree::Grove;
+use super::told;
 use crate::deadline::Deadline;
 use crate::findings::{Finding, Kind};
-use crate::observed::{BodyError, Course};
+use crate::observed::{BodyError, Course, Drive};
 use crate::random::Random;
+use crate::scenario::Failure;
 use crate::twin::Twin;
 
 /// The faults of the product that show here.
@@ -64,8 +64,18 @@ pub async fn load(course: Course) -> Result<Report, BodyError> {
         grove.replant();
     }
     let report = grow(&course, &grove, Moment::Any, &mut random).await?;
-    told::tell(&grove.ledger());
+    let (findings, begun) = grove.ledger().close();
+    told::tell(&findings, begun);
     Ok(report)
+}
+
+/// Takes in what the journal of a target found.
+///
+/// # Errors
+///
+/// When the target does not say that it is through.
+pub fn drive(drive: &mut Drive<'_>) -> Result<(), Failure> {
+    told::take_in(drive, "instances")
 }
 
 async fn grow(course: &Course, grove: &Grove, moment: Moment, random: &mut Random) -> Result<Report, BodyError> {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use landfall_lifecycle::{Report, Shutdown, Terminate};
 use landfall_supervise::{ChildSpec, StuckPolicy, Supervisor, SupervisorBuilder};
 
+use super::super::told;
 use super::ledger::Ledger;
-use super::told;
 use super::tree::Row;
 use crate::findings::{Finding, Kind};
 use crate::observed::{BodyError, Course};
@@ -66,7 +66,8 @@ pub async fn load(course: Course) -> Result<Report, BodyError> {
     released.store(true, Ordering::SeqCst);
     tree.ended().await;
     ledger.over();
-    told::tell(&ledger);
+    let (findings, begun) = ledger.close();
+    told::tell(&findings, begun);
     Ok(tree.terminate(&course.in_peace()).await?)
 }
 

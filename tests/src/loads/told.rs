@@ -2,37 +2,43 @@
 
 use serde_json::{Value, json};
 
-use super::ledger::Ledger;
-use crate::findings::{Finding, Kind};
+use crate::findings::{Finding, Findings, Kind};
 use crate::observed::Drive;
 use crate::scenario::Failure;
 
 /// What a line with a finding begins with.
 const FOUND: &str = "the journal found ";
-/// What the last line begins with; the number of instances follows.
+/// What the last line begins with; how much there was of what it looked at follows.
 const THROUGH: &str = "the journal is through: ";
 
 /// What a target may find.
-const KINDS: &[Kind] =
-    &[Kind::Disorder, Kind::Late, Kind::StartedLate, Kind::Task, Kind::Twice, Kind::Unclean, Kind::Unnamed];
+const KINDS: &[Kind] = &[
+    Kind::Disorder,
+    Kind::Growth,
+    Kind::Late,
+    Kind::StartedLate,
+    Kind::Task,
+    Kind::Twice,
+    Kind::Unclean,
+    Kind::Unnamed,
+];
 
-/// Prints what the journal found.
-pub(super) fn tell(ledger: &Ledger) {
-    let (findings, begun) = ledger.close();
+/// Prints what a journal found, and how much it looked at.
+pub(super) fn tell(findings: &Findings, seen: u64) {
     for finding in findings.all_to_json() {
         eprintln!("{FOUND}{finding}");
     }
-    eprintln!("{THROUGH}{}", json!(begun));
+    eprintln!("{THROUGH}{}", json!(seen));
 }
 
-/// Takes in what a target prints so.
+/// Takes in what a target prints so; how much it looked at is counted as `what`.
 ///
 /// # Errors
 ///
 /// When it does not say that it is through.
-pub fn drive(drive: &mut Drive<'_>) -> Result<(), Failure> {
-    let begun = drive.line_with(THROUGH)?;
-    drive.counts.push(("instances", begun.trim().parse().unwrap_or_default()));
+pub(super) fn take_in(drive: &mut Drive<'_>, what: &'static str) -> Result<(), Failure> {
+    let seen = drive.line_with(THROUGH)?;
+    drive.counts.push((what, seen.trim().parse().unwrap_or_default()));
     for line in drive.process.stderr().lines().filter_map(|line| line.strip_prefix(FOUND)) {
         let Some(finding) = read(line) else {
             drive.findings.add(Kind::Unnamed, format!("the target says what cannot be read: {line}"));
@@ -54,7 +60,6 @@ fn read(line: &str) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::Findings;
 
     #[test]
     fn what_is_told_is_read_again() {
