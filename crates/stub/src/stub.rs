@@ -64,8 +64,8 @@ impl Stub {
     /// Connects, registers the plugin, and waits until the runtime has configured it.
     ///
     /// Handlers may run before it returns. While an older generation ends it waits until that has gone, so it may be
-    /// called right after a stop, after a loss, and from `on_close`. Synchronization comes after it has returned, or
-    /// before.
+    /// called right after a stop, after a loss, and from `on_close`; the delay of a [`Reconnect`](crate::Reconnect) ends
+    /// with it. Synchronization comes after it has returned, or before.
     ///
     /// # Errors
     ///

@@ -28,8 +28,6 @@ pub(super) async fn again(core: &Arc<Core>, before: &Generation, next: Next, mut
     // The stub is not kept for it: when its last handle goes, this is aborted.
     let Some(tasks) = core.stub.upgrade().map(|stub| Stub::of(stub).tasks().clone()) else { return };
     let Next { delay, attempts } = next;
-    let name = &core.plugin.identity.name;
-    tracing::info!(plugin.name = name, generation = before.number, attempts, ?delay, "plugin will start again");
     let waited = tokio::select! {
         // The stop first.
         biased;
