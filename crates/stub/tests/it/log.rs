@@ -13,7 +13,7 @@ struct Capture;
 
 impl Subscriber for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.target().starts_with("landfall_stub")
+        *metadata.level() <= Level::INFO && metadata.target().starts_with("landfall_")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
