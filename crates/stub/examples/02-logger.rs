@@ -179,6 +179,10 @@ fn plugin(identity: &sample::Identity, logger: &Arc<Logger>) -> StubBuilder {
 #[tokio::main]
 async fn main() -> sample::Done {
     let Options { identity, config } = Options::parse();
+    if !config.events.is_empty() {
+        // At once, and not when the runtime configures it.
+        config.events.join(",").parse::<EventMask>()?;
+    }
     if !sample::is_rehearsal() {
         return sample::serve(&plugin(&identity, &Logger::new(config)?).build()?).await;
     }

@@ -64,8 +64,8 @@ impl Stub {
     /// Connects, registers the plugin, and waits until the runtime has configured it.
     ///
     /// Handlers may run before it returns. While an older generation ends it waits until that has gone, so it may be
-    /// called right after a stop, after a loss, and from `on_close`. Synchronization comes after it has returned, or
-    /// before.
+    /// called right after a stop, after a loss, and from `on_close`; the delay of a [`Reconnect`](crate::Reconnect) ends
+    /// with it. Synchronization comes after it has returned, or before.
     ///
     /// # Errors
     ///
@@ -169,6 +169,7 @@ impl Stub {
         };
         // The token first: whoever sees it after that does not start again.
         generation.series.stop.cancel();
+        let is_delayed = core.life.borrow().is_delayed_after(generation.number);
         core.on(&generation, Event::End(CloseCause::Stopped));
         if let Some(task) = generation.tasks.calling_task() {
             return Err(SelfJoin::new(tasks.name(), task));
@@ -179,6 +180,13 @@ impl Stub {
         };
         let is_over = |life: &Life| generation.ended.get().is_some() || is_stuck(life).is_some();
         let how = core.plugin.shutdown();
+        // `on_close` is a part of what would be waited for.
+        if is_delayed && tasks.calling_task().is_none() {
+            tokio::select! {
+                () = generation.waited.cancelled() => {}
+                () = how.abort_reached() => {}
+            }
+        }
         let stuck = tokio::select! {
             // What its task says comes first; the other is for a runtime on which that is not polled.
             biased;

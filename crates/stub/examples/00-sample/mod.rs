@@ -1,13 +1,35 @@
 //! What the samples have in common: the flags of Go's samples, how they serve, and how they rehearse without a runtime.
 
 use std::error::Error;
+use std::{fmt, io};
 
 use clap::Args;
 use landfall_stub::testing::{TestPlugin, TestRuntime};
 use landfall_stub::{Reconnect, Stub, StubBuilder};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) type Done = Result<(), Box<dyn Error>>;
+pub(crate) type Done = Result<(), Failure>;
+
+/// What a sample ends with: `main` shows it by this `Debug`, which says what to do about it.
+pub(crate) struct Failure(Box<dyn Error>);
+
+impl<E: Into<Box<dyn Error>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
 
 /// What every sample takes.
 #[derive(Debug, Default, Args)]
@@ -41,8 +63,12 @@ pub(crate) fn is_rehearsal() -> bool {
     std::env::args_os().len() == 1 && std::env::var_os("NRI_PLUGIN_SOCKET").is_none()
 }
 
-/// Serves until Ctrl-C. A runtime that is not there, or is lost, is tried again; one that launched the plugin is not.
+/// Serves until Ctrl-C. A runtime that is not there, or is lost, is tried again, and the log says so; one that launched the
+/// plugin is not.
 pub(crate) async fn serve(stub: &Stub) -> Done {
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).finish();
+    // It is there already where a sample serves several stubs.
+    drop(tracing::subscriber::set_global_default(log));
     let interrupted = tokio::signal::ctrl_c();
     let never = CancellationToken::new();
     tokio::select! {
@@ -55,10 +81,7 @@ pub(crate) async fn serve(stub: &Stub) -> Done {
 }
 
 /// Starts a plugin on a runtime inside of the process.
-pub(crate) async fn rehearse(
-    builder: StubBuilder,
-    runtime: &TestRuntime,
-) -> Result<(Stub, TestPlugin), Box<dyn Error>> {
+pub(crate) async fn rehearse(builder: StubBuilder, runtime: &TestRuntime) -> Result<(Stub, TestPlugin), Failure> {
     let stub = builder.dialer(runtime.dialer()).build()?;
     stub.start().await?;
     let plugin = runtime.next_plugin().await?;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_lifecycle::TaskSet;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::closed::CloseCause;
 use super::drive::{Core, For};
@@ -26,14 +26,12 @@ pub(super) async fn again(core: &Arc<Core>, before: &Generation, next: Next, mut
     // Wherever this is dropped, nobody waits any more.
     let _delay = Delay { core, before };
     // The stub is not kept for it: when its last handle goes, this is aborted.
-    let Some(tasks) = core.stub.upgrade().map(|stub| Stub::of(stub).tasks().clone()) else { return };
+    let Some(terminating) = core.stub.upgrade().map(|stub| Stub::of(stub).tasks().token()) else { return };
     let Next { delay, attempts } = next;
-    let name = &core.plugin.identity.name;
-    tracing::info!(plugin.name = name, generation = before.number, attempts, ?delay, "plugin will start again");
     let waited = tokio::select! {
         // The stop first.
         biased;
-        error = taken(core, before, &tasks) => Err(error),
+        error = taken(core, before, &terminating) => Err(error),
         () = who.gone() => Err(StartError::Stopped),
         () = sleep(delay) => Ok(()),
     };
@@ -49,9 +47,8 @@ pub(super) async fn again(core: &Arc<Core>, before: &Generation, next: Next, mut
 }
 
 /// Waits until it is not for this series to start what comes next, and says why.
-async fn taken(core: &Core, before: &Generation, tasks: &TaskSet) -> StartError {
+async fn taken(core: &Core, before: &Generation, terminating: &CancellationToken) -> StartError {
     let mut changes = core.life.subscribe();
-    let terminating = tasks.token();
     tokio::select! {
         () = terminating.cancelled() => StartError::Terminating,
         life = changes.wait_for(|life| !life.is_delayed_after(before.number)) => {
@@ -78,5 +75,6 @@ struct Delay<'a> {
 impl Drop for Delay<'_> {
     fn drop(&mut self) {
         self.core.on(self.before, Event::End(CloseCause::Stopped));
+        self.before.waited.cancel();
     }
 }

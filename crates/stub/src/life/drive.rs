@@ -270,8 +270,11 @@ impl Course {
         let is_healthy = served.is_some_and(|served| served >= reconnect.reset_after);
         let attempts = if is_healthy { 0 } else { self.attempts };
         let next = reconnect.delay(attempts).filter(|_| is_worth_it);
-        if next.is_none() && closed.cause != CloseCause::Stopped && !matches!(who, For::Caller(_)) {
-            tracing::error!(plugin.name = identity.name, attempts, cause = %closed.cause, "plugin does not start again");
+        let (name, cause) = (&identity.name, &closed.cause);
+        match next {
+            Some(delay) => tracing::warn!(plugin.name = name, attempts, ?delay, %cause, "plugin will start again"),
+            None if *cause == CloseCause::Stopped || matches!(who, For::Caller(_)) => {}
+            None => tracing::error!(plugin.name = name, attempts, %cause, "plugin does not start again"),
         }
         next.map(|delay| Next { delay, attempts: attempts.saturating_add(1) })
     }

@@ -27,6 +27,8 @@ pub(crate) struct Generation {
     /// Reader and writer, which end after the handlers.
     pub(crate) wire: TaskSet,
     pub(crate) series: Arc<Series>,
+    /// Is cancelled when nobody waits any more to start what follows it.
+    pub(crate) waited: CancellationToken,
     /// How it ended, once nothing of it runs.
     pub(crate) ended: OnceLock<Arc<Ended>>,
 }
@@ -36,7 +38,7 @@ impl Generation {
     pub(crate) fn new(stub: &TaskSet, number: u64, series: Arc<Series>) -> Result<Self, ChildError> {
         let tasks = stub.child(format!("generation {number}"))?;
         let (handlers, wire) = (tasks.child("handlers")?, tasks.child("wire")?);
-        Ok(Self { number, tasks, handlers, wire, series, ended: OnceLock::new() })
+        Ok(Self { number, tasks, handlers, wire, series, waited: CancellationToken::new(), ended: OnceLock::new() })
     }
 
     /// The names of what still runs.

@@ -140,6 +140,37 @@ async fn a_handler_that_fails_or_panics_fails_its_request_alone() {
     end(stub, runtime).await;
 }
 
+/// The runtime has given up by then, and may have closed the connection; here it goes on.
+#[tokio::test(start_paused = true)]
+async fn a_handler_past_the_runtime_s_deadline_is_told_in_the_log_and_its_late_answer_is_dropped() {
+    crate::log::capture();
+    let (runtime, notes) = (TestRuntime::new(), Notes::default());
+    let noted = notes.clone();
+    let stub = plugin(&runtime).on_post_start_container(move |cx, _, _| {
+        let noted = noted.clone();
+        async move {
+            cx.token().cancelled().await;
+            noted.note(format!("told with {:?} left", cx.remaining()));
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            Ok(())
+        }
+    });
+    let stub = stub.build().expect("sound");
+    soon("start", stub.start()).await.expect("started");
+    let plugin = soon("registration", runtime.next_plugin()).await.expect("a plugin");
+    let event = plugin.container_event(Event::PostStartContainer, pod("p"), container("c"));
+    let error = soon("event", event).await.expect_err("it takes too long");
+    assert!(matches!(error, RequestError::TimedOut { after } if after == Duration::from_secs(2)), "{error}");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(notes.take(), ["told with Some(0ns) left"]);
+    for text in ["outlived the runtime's timeout", "late answer of a handler was dropped"] {
+        let lines = crate::log::lines_of("handler", "PostStartContainer", text);
+        assert!(matches!(&lines[..], [line] if line.starts_with("WARN")), "{text}: {lines:?}");
+    }
+    soon("create", plugin.create_container(pod("p"), container("c"))).await.expect("answered");
+    end(stub, runtime).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_synchronization_in_parts_comes_to_the_handler_as_one() {
     let (runtime, notes) = (TestRuntime::new(), Notes::default());

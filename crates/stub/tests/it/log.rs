@@ -13,7 +13,7 @@ struct Capture;
 
 impl Subscriber for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.target().starts_with("landfall_stub")
+        *metadata.level() <= Level::INFO && metadata.target().starts_with("landfall_")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -48,7 +48,12 @@ pub(crate) fn capture() {
 
 /// The lines so far about a plugin that contain `text`.
 pub(crate) fn lines_with(plugin: &str, text: &str) -> Vec<String> {
+    lines_of("plugin.name", plugin, text)
+}
+
+/// The lines so far with that field that contain `text`.
+pub(crate) fn lines_of(field: &str, value: &str, text: &str) -> Vec<String> {
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
-    let of_it = format!("plugin.name=\"{plugin}\"");
+    let of_it = format!("{field}=\"{value}\"");
     lines.iter().filter(|line| line.contains(&of_it) && line.contains(text)).cloned().collect()
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use landfall_lifecycle::{Shutdown, Terminate};
 use landfall_stub::messages::Event;
-use landfall_stub::{Phase, StubOptions};
+use landfall_stub::testing::TestRuntime;
+use landfall_stub::{Adjustment, Phase, Stub, StubOptions};
 use tokio::time::{Instant, sleep};
 
 use super::{SECOND, Site, seconds, serving, until};
 use crate::harness::{clock, end, pod, soon};
+use crate::log;
 
 /// From 2 s before the end of a delay to 2 s after, in steps: a stop and a termination end it at once, and nothing is
 /// left or comes later.
@@ -39,6 +41,22 @@ async fn a_stop_or_a_termination_ends_it_at_every_instant() {
             end(stub, site.runtime).await;
         }
     }
+}
+
+/// A stub that is dropped right after a stop has nothing left to abort, and nothing to tell of in the log.
+#[tokio::test(start_paused = true)]
+async fn a_stop_during_the_delay_returns_when_the_task_that_waited_has_gone() {
+    log::capture();
+    let runtime = TestRuntime::new();
+    let builder = Stub::builder("leaving", 10).on_create_container(async |_, _, _| Ok(Adjustment::new()));
+    let stub = builder.reconnect(seconds()).dialer(runtime.dialer()).clock(clock()).build().expect("sound");
+    soon("start", stub.start()).await.expect("started");
+    soon("registration", runtime.next_plugin()).await.expect("a plugin").close();
+    until(&stub, Phase::Delayed).await;
+    sleep(SECOND / 2).await;
+    assert_eq!(soon("stop", stub.stop()).await.expect("not its own task").stragglers().count(), 0);
+    drop(stub);
+    assert_eq!(log::lines_of("owner", "stub 10-leaving", "dropped without a termination"), [""; 0]);
 }
 
 /// Whoever starts the plugin meanwhile has it: there is one registration, and the policy goes on from that one.
