@@ -18,6 +18,7 @@ mod panics;
 mod ranks;
 mod resolvers;
 mod storm;
+mod threads;
 #[cfg(feature = "tower")]
 mod tower;
 mod upkeep;
