@@ -56,7 +56,7 @@ mod tests {
             (&json!(2), &json!(16), &json!(4))
         );
         let backend = &stats["backends"][1];
-        assert_eq!(backend["backend"], json!({ "name": "db", "address": "127.0.0.1:2" }));
+        assert_eq!(backend["backend"], json!({ "name": "db", "address": "127.0.0.1:2", "priority": 0, "weight": 1 }));
         assert_eq!((&backend["retry_in_ms"], &backend["last_error"]), (&json!(1_500), &json!(null)));
         assert_eq!(stats["each_slot"][0]["status"], json!({ "state": "idle", "since_ms": 20 }));
         assert_eq!(stats["each_slot"][0]["age_ms"], json!(40));
