@@ -125,7 +125,8 @@ fn a_request_that_is_put_back_beside_its_deadline_is_unknown() {
         shared.change(|core| core.put_back(number, request, START));
         expiry.join().unwrap();
         assert_eq!(told(answer), Some(Err(Unanswered::Unknown)));
-        assert_eq!((shared.lock().core.waiting(), shared.lock().core.bytes()), (0, 0));
+        let state = shared.lock();
+        assert_eq!((state.core.waiting(), state.core.bytes()), (0, 0));
     });
 }
 

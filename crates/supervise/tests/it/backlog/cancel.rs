@@ -121,20 +121,25 @@ fn nobody_is_told_expired_of_what_a_child_has_seen() {
         let tree = landfall_supervise::Supervisor::builder("app").intensity(u32::MAX, secs(1)).child(server).start();
         let tree = tree.await.unwrap();
         let callers = (0..4_000_u32).map(|number| {
-            let (address, seen) = (address.clone(), Arc::clone(&seen));
+            let address = address.clone();
             async move {
                 let reply = address.put_within(number, Duration::from_micros(u64::from(number))).unwrap();
-                match reply.await {
-                    Ok(answer) => assert_eq!(answer, number),
-                    Err(Unanswered::Expired) => assert!(!seen.lock().unwrap().contains(&number), "{number}"),
-                    Err(Unanswered::Unknown) => assert!(seen.lock().unwrap().contains(&number), "{number}"),
-                    Err(error) => panic!("{error}"),
-                }
+                (number, reply.await)
             }
         });
-        futures_util::future::join_all(callers).await;
+        let told = futures_util::future::join_all(callers).await;
         drop(tree.terminate(&Shutdown::within(secs(30), secs(31))).await.unwrap());
         assert!(backlog.terminate(&Shutdown::within(secs(30), secs(31))).await.unwrap().is_clean());
+        // Only now has the child noted all that it took.
+        let seen = seen.lock().unwrap();
+        for (number, answer) in told {
+            match answer {
+                Ok(answer) => assert_eq!(answer, number),
+                Err(Unanswered::Expired) => assert!(!seen.contains(&number), "{number}"),
+                Err(Unanswered::Unknown) => assert!(seen.contains(&number), "{number}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
         is_balanced(backlog.stats());
     });
 }
