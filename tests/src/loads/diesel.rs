@@ -23,7 +23,6 @@ pub const TWINS: &[Twin] = &[
     Twin::product("leave-thread", Kind::Thread).named("landfall-clock"),
     // As much of its name as the kernel keeps.
     Twin::product("pool/leave-driver", Kind::Thread).named("connection to"),
-    Twin::product("pool/forget-interrupt", Kind::Unclean),
 ];
 
 const FILE: &str = "orders.db";

@@ -21,7 +21,7 @@ impl Connector for Blocking {
         let (connection, closed) = channel::<()>();
         let held = self.held.clone();
         cx.spawner().spawn_thread("blocking connection", move || {
-            drop(closed.recv());
+            assert!(closed.recv().is_err(), "nothing is sent over it");
             held.map(|held| held.wait());
         })?;
         Ok(connection.into())
