@@ -51,6 +51,7 @@ struct State {
     by_name: HashMap<(Name, RecordType), Script>,
     asked: HashMap<(Name, RecordType), usize>,
     asked_over_tcp: usize,
+    asked_over_udp: usize,
     /// What is owed to those who asked before.
     owed: HashMap<(Name, RecordType), (SocketAddr, Vec<u8>)>,
 }
@@ -137,6 +138,10 @@ impl Server {
         self.state().asked_over_tcp
     }
 
+    pub(crate) fn asked_over_udp(&self) -> usize {
+        self.state().asked_over_udp
+    }
+
     /// Waits until it has been asked so many times more.
     pub(crate) async fn asked_again(&self, owner: &str, kind: RecordType, times: usize) {
         let before = self.asked(owner, kind);
@@ -167,6 +172,7 @@ impl Server {
             };
             // Some systems tell here that nobody waited for an answer.
             let Ok((length, from)) = received else { continue };
+            self.state().asked_over_udp += 1;
             let replies = self.replies(&buffer[..length], Some(from));
             for (to, reply) in replies {
                 // Who asked may have gone.
