@@ -127,7 +127,7 @@ impl<T> Core<T> {
             return At::NEVER;
         }
         match entry.probes {
-            0 if self.queue.len() + self.warming > 0 => {
+            0 if self.queue.len() + self.warming.len() > 0 => {
                 entry.retry_at.min(entry.tried_at.plus(self.policy.backoff_waiting_max))
             }
             0 => entry.retry_at,

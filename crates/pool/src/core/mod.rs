@@ -64,8 +64,8 @@ pub(crate) struct Core<T> {
     is_closed: bool,
     /// There may be more than the caps allow.
     was_resized: bool,
-    /// How many wait until the pool is warm.
-    warming: usize,
+    /// When those began who wait until the pool is warm.
+    warming: Vec<At>,
     vacant: Vec<u32>,
     interrupts: Interrupts,
     journal: Arc<Journal>,
@@ -79,7 +79,7 @@ impl<T> Core<T> {
             policy,
             is_closed: false,
             was_resized: false,
-            warming: 0,
+            warming: Vec::new(),
             slots: Vec::new(),
             vacant: Vec::new(),
             interrupts: Interrupts::default(),

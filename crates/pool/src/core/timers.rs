@@ -110,7 +110,7 @@ impl<T> Core<T> {
         #[cfg(landfall_faults)]
         let offline_ends = offline_ends.filter(|_| !is_armed(Fault::WaitOffline));
         let (mut failed, mut late) = (Vec::new(), Vec::new());
-        let mut next = At::NEVER;
+        let mut next = self.warming_offline_at(now);
         for (id, wait, began, deadline) in self.queue.each() {
             let offline_at = offline_ends.map_or(At::NEVER, |(since, wait)| since.max(began).plus(wait));
             let at = match wait {

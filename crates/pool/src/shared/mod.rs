@@ -44,12 +44,12 @@ use crate::sync::{Mutex, MutexGuard, atomic};
 
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
 
-/// Somebody waits until the pool is warm.
-struct Warming<'a, K: Connector>(&'a Shared<K>);
+/// Somebody waits until the pool is warm, since then.
+struct Warming<'a, K: Connector>(&'a Shared<K>, At);
 
 impl<K: Connector> Drop for Warming<'_, K> {
     fn drop(&mut self) {
-        self.0.lock().end_warm_up();
+        self.0.lock().end_warm_up(self.1);
     }
 }
 
@@ -344,7 +344,7 @@ impl<K: Connector> Shared<K> {
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), WarmUpError> {
         let began = self.now();
         let effects = self.lock().begin_warm_up(began);
-        let _warming = Warming(self);
+        let _warming = Warming(self, began);
         self.perform(effects);
         loop {
             let news = self.journal.news.notified();

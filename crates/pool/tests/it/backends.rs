@@ -72,6 +72,29 @@ fn warm_up_waits_for_the_spares_or_says_why_there_are_none() {
     });
 }
 
+/// Also where others began to wait before, so that there is news at other times than its own.
+#[test]
+fn warm_up_says_that_nothing_is_online_when_its_own_time_is_over() {
+    paused(|| async {
+        let net = Net::default();
+        net.set(0, Mode::Fails);
+        let mut policy = plain(4);
+        policy.spares_wanted = 2;
+        let pool = pool(&net, policy);
+        let warm_up = async |after: Duration| {
+            tokio::time::sleep(after).await;
+            let began = Instant::now();
+            assert!(matches!(pool.warm_up().await, Err(WarmUpError::NoneOnline { .. })));
+            began.elapsed()
+        };
+        let times = tokio::join!(warm_up(Duration::ZERO), warm_up(300 * MS), warm_up(950 * MS));
+        for time in [times.0, times.1, times.2] {
+            assert!((SECOND..SECOND + 10 * MS).contains(&time), "{times:?}");
+        }
+        end(&pool, &net).await;
+    });
+}
+
 #[test]
 fn warm_up_hears_of_a_resize_that_leaves_nothing_to_wait_for() {
     paused(|| async {
