@@ -193,13 +193,14 @@ impl<T> Core<T> {
     }
 
     /// What had a connection for the pool, a connect, a check or a close, has dropped it: the slot is free.
-    pub(crate) fn vacated(&mut self, id: SlotId, now: At) -> Effects<T> {
+    pub(crate) fn vacated(&mut self, id: SlotId, has_panicked: bool, now: At) -> Effects<T> {
         let mut effects = Effects::none();
         let Some(slot) = self.live_slot(id) else { return effects };
         match slot.state {
             SlotState::Connecting { .. } => self.connect_over(id.index, now, None, &mut effects),
             SlotState::Checking { until, .. } => {
                 self.note_unfit(id.index, now, &mut effects);
+                self.tally.checks_failed += u64::from(has_panicked);
                 self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
                 self.requeue(until, now, &mut effects);

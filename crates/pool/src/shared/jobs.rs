@@ -60,7 +60,7 @@ impl<K: Connector> Job<K> {
     fn free(&mut self) {
         let id = self.finish();
         let now = self.shared.now();
-        let effects = self.shared.lock().vacated(id, now);
+        let effects = self.shared.lock().vacated(id, std::thread::panicking(), now);
         self.shared.perform(effects);
     }
 

@@ -5,6 +5,7 @@ mod backends;
 mod build;
 mod cancel;
 mod claims;
+mod counts;
 mod ending;
 mod events;
 mod fake;

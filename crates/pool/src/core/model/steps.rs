@@ -107,7 +107,7 @@ impl Model {
     pub(super) fn connect_over(&mut self) {
         let Some(slot) = Self::pick(&mut self.random, &mut self.connecting) else { return };
         let effects = match self.random.below(6) {
-            0 => self.core.vacated(slot, self.now),
+            0 => self.core.vacated(slot, false, self.now),
             1..=2 => {
                 let backend = Backend::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
                 let source: Box<dyn std::error::Error + Send + Sync> = "planned".into();
@@ -129,7 +129,7 @@ impl Model {
         let effects = match self.random.below(4) {
             0 => {
                 self.conns.remove(&conn);
-                self.core.vacated(slot, self.now)
+                self.core.vacated(slot, false, self.now)
             }
             1 => {
                 self.spoilt.insert(conn);
@@ -150,7 +150,7 @@ impl Model {
         if self.tamper == Tamper::ForgetClosed {
             return;
         }
-        let effects = self.core.vacated(slot, self.now);
+        let effects = self.core.vacated(slot, false, self.now);
         self.absorb(effects);
     }
 
