@@ -271,7 +271,8 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         let wait = self.queue.wait(id);
         effects.forget(self.queue.remove(id));
-        self.tally.cancelled += u64::from(wait.is_some());
+        // One that failed before it was dropped has been counted as what it failed of.
+        self.tally.cancelled += u64::from(!matches!(wait, None | Some(Wait::Failed(_))));
         #[cfg(landfall_faults)]
         if is_armed(Fault::LoseCancelled) {
             return effects;
