@@ -11,6 +11,7 @@ mod maintenance;
 mod models;
 mod owner;
 mod perform;
+mod scope;
 
 use std::collections::HashMap;
 use std::panic::Location;
@@ -30,6 +31,7 @@ pub(crate) use self::faulty::forgotten;
 pub(crate) use self::lease::{Lease, Live, Ready};
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
+use self::scope::Scope;
 use crate::backend::Backend;
 use crate::claim::WarmUpError;
 use crate::connector::{Connector, Fitness, Moment, Spawner};
@@ -68,6 +70,7 @@ pub(crate) struct Shared<K: Connector> {
     clock: Clock,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
+    pub(crate) scope: Scope,
     stop: CancellationToken,
     /// The connects under way, to be given up one by one.
     connects: Mutex<HashMap<u32, CancellationToken>>,
@@ -92,6 +95,7 @@ impl<K: Connector> Shared<K> {
         Self {
             name,
             connector,
+            scope: Scope::new(name.as_str()),
             claim_timeout,
             journal: Arc::clone(core.journal()),
             core: Mutex::new(core),

@@ -99,6 +99,7 @@ impl<K: Connector> Shared<K> {
     #[cfg(not(landfall_loom))]
     fn start(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
         // What a refused job drops is a user's.
+        let _inside = self.scope.enter();
         let _refused = contain(|| drop(self.spawner.spawn(name, future)));
     }
 
@@ -123,6 +124,7 @@ impl<K: Connector> Shared<K> {
     #[cfg(not(landfall_loom))]
     fn start_until_end(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
         let _entered = self.spawner.runtime.enter();
+        let _inside = self.scope.enter();
         let _refused = contain(|| drop(self.spawner.tasks.spawn(name, future)));
     }
 

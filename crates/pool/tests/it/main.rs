@@ -14,5 +14,6 @@ mod issues;
 mod log;
 mod outages;
 mod panics;
+mod spans;
 mod storm;
 mod upkeep;
