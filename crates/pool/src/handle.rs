@@ -31,7 +31,7 @@ pub struct Handle<K: Connector> {
 
 impl<K: Connector> Handle<K> {
     pub(crate) fn new(shared: Arc<Shared<K>>, lease: Lease<K>) -> Self {
-        let Lease { id, connection, hold, place } = lease;
+        let Lease { id, connection, hold, place, .. } = lease;
         Self { shared, connection: Some(connection), id, hold, place, is_broken: false }
     }
 
@@ -106,7 +106,7 @@ impl<K: Connector> Drop for Handle<K> {
                 Fitness::Broken => Returned::Broken,
             }
         };
-        self.shared.give_back(Lease { id: self.id, connection, hold: self.hold, place: self.place }, how);
+        self.shared.give_back(self.id, connection, self.hold, how);
     }
 }
 

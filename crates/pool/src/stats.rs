@@ -206,8 +206,8 @@ impl Default for Histogram {
 impl Totals {
     pub(crate) fn of(tally: &Tally) -> Self {
         Self {
-            claims: tally.claims,
-            claims_waited: tally.claims_waited,
+            claims: tally.claims_shown,
+            claims_waited: tally.claims_waited_shown,
             timed_out: tally.timed_out,
             offline: tally.offline,
             refused: tally.refused,

@@ -43,6 +43,8 @@ pub(crate) struct Entry {
     pub(crate) connects_failed: u64,
     /// Of connections that are gone; the others are counted where they are.
     pub(crate) claims: u64,
+    /// How many were shown last.
+    pub(crate) claims_shown: u64,
 }
 
 impl Entry {
@@ -65,6 +67,7 @@ impl Entry {
             connects: 0,
             connects_failed: 0,
             claims: 0,
+            claims_shown: 0,
         }
     }
 
@@ -127,6 +130,10 @@ impl Backends {
 
     pub(crate) fn each_with_place(&self) -> impl Iterator<Item = (usize, &Entry)> {
         self.entries.iter().enumerate().filter_map(|(place, entry)| Some((place, entry.as_ref()?)))
+    }
+
+    pub(crate) fn each_with_place_mut(&mut self) -> impl Iterator<Item = (usize, &mut Entry)> {
+        self.entries.iter_mut().enumerate().filter_map(|(place, entry)| Some((place, entry.as_mut()?)))
     }
 
     /// Takes over a new set.

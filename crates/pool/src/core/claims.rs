@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use super::queue::{Failure, Wait, Waiter, WaiterId};
 use super::slots::{Claimed, Kind, SlotState};
+use super::tally::Noted;
 use super::{At, Check, Core, Effects, Held, SlotId};
 use crate::change::{CloseReason, SlotChange};
 #[cfg(landfall_faults)]
@@ -56,6 +57,8 @@ pub(crate) enum Polled<T> {
         grip: Grip,
         connection: T,
         since: At,
+        /// How long it waited, as that was counted.
+        waited: Noted,
         /// The connector has made it ready for this claim.
         is_prepared: bool,
     },
@@ -84,8 +87,6 @@ pub(crate) enum Returned {
     /// The connector has something to do before it is used again.
     Recycle,
     Broken,
-    /// Broken, as the connector said before its claim got it.
-    Unfit,
 }
 
 impl<T> Core<T> {
@@ -142,10 +143,12 @@ impl<T> Core<T> {
         &mut self,
         id: SlotId,
         connection: T,
+        waited: Option<Noted>,
         waiter: Waiter,
         now: At,
     ) -> (WaiterId, Effects<T>) {
         let mut effects = Effects::none();
+        self.note_unserved(id.index, waited);
         if self.is_closed {
             // The end came between its being taken and this: nobody would tell the claim any more.
             self.begin_close(id.index, connection, CloseReason::Terminating, now, &mut effects);
@@ -161,8 +164,31 @@ impl<T> Core<T> {
     /// Begins to make a claimed connection ready for whoever claims next.
     pub(crate) fn prepare_for_nobody(&mut self, id: SlotId, connection: T) -> Effects<T> {
         let mut effects = Effects::none();
+        self.note_unserved(id.index, None);
         drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnClaim }));
         self.begin_check(id, connection, Check::OnClaim, &mut effects);
+        effects
+    }
+
+    /// A claim has what it was given no longer, before anybody held it: it is not served by that.
+    fn note_unserved(&mut self, slot: u32, waited: Option<Noted>) {
+        self.tally.claims -= 1;
+        self.slots[slot as usize].claims -= 1;
+        if let Some(waited) = waited {
+            self.tally.claims_waited -= 1;
+            self.tally.waits.take_back(waited);
+        }
+    }
+
+    /// A connection comes back that the connector found broken before its claim got it.
+    #[cold]
+    pub(crate) fn give_back_unfit(&mut self, id: SlotId, connection: T, waited: Option<Noted>, now: At) -> Effects<T> {
+        let mut effects = Effects::none();
+        self.note_unserved(id.index, waited);
+        effects.is_return_at_end = self.is_closed;
+        self.tally.discarded += 1;
+        self.note_unfit(id.index, now, &mut effects);
+        self.begin_close(id.index, connection, CloseReason::Broken, now, &mut effects);
         effects
     }
 
@@ -336,11 +362,8 @@ impl<T> Core<T> {
                 drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnRecycle }));
                 self.begin_check(id, connection, Check::OnRecycle, &mut effects);
             }
-            Returned::Broken | Returned::Unfit => {
+            Returned::Broken => {
                 self.tally.discarded += 1;
-                if how == Returned::Unfit {
-                    self.note_unfit(id.index, now, &mut effects);
-                }
                 self.begin_close(id.index, connection, CloseReason::Broken, now, &mut effects);
             }
         }

@@ -35,7 +35,7 @@ use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
 use self::slots::{Counts, Interrupts, Kind, Slot, SlotState};
-pub(crate) use self::tally::Tally;
+pub(crate) use self::tally::{Noted, Tally};
 use self::timers::Timers;
 use crate::backend::Backend;
 use crate::change::{BackendChange, CloseReason, PoolChange, SlotChange};

@@ -31,7 +31,7 @@ impl<T> Core<T> {
         self.counts.shown()
     }
 
-    pub(crate) fn stats(&self, now: At) -> PoolStats {
+    pub(crate) fn stats(&mut self, now: At) -> PoolStats {
         // What backends do not count themselves, so that claims need not touch them.
         let mut granted = vec![0; self.backends.places()];
         let mut claims = vec![0; self.backends.places()];
@@ -39,6 +39,12 @@ impl<T> Core<T> {
             granted[slot.backend as usize] += usize::from(slot.state.kind() == Kind::Granted);
             claims[slot.backend as usize] += slot.claims;
         }
+        for (place, entry) in self.backends.each_with_place_mut() {
+            entry.claims_shown = entry.claims_shown.max(entry.claims + claims[place]);
+        }
+        let tally = &mut self.tally;
+        tally.claims_shown = tally.claims_shown.max(tally.claims);
+        tally.claims_waited_shown = tally.claims_waited_shown.max(tally.claims_waited);
         let backends = self.backends.each_with_place().map(|(place, entry)| BackendStats {
             backend: (*entry.backend).clone(),
             is_removed: entry.is_removed,
@@ -49,7 +55,7 @@ impl<T> Core<T> {
             slots: entry.counts.shown_with(granted[place]),
             connects: entry.connects,
             connects_failed: entry.connects_failed,
-            claims: entry.claims + claims[place],
+            claims: entry.claims_shown,
         });
         let slots = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let status = match &slot.state {

@@ -35,7 +35,9 @@ use self::scope::Scope;
 use crate::backend::Backend;
 use crate::claim::WarmUpError;
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{At, Back, Begun, Core, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{
+    At, Back, Begun, Core, Grip, Hold, Noted, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
+};
 use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
@@ -68,9 +70,9 @@ pub(crate) struct Shared<K: Connector> {
     /// be, in other ways too.
     had_idle: atomic::AtomicBool,
     clock: Clock,
+    pub(crate) scope: Scope,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
-    pub(crate) scope: Scope,
     stop: CancellationToken,
     /// The connects under way, to be given up one by one.
     connects: Mutex<HashMap<u32, CancellationToken>>,
@@ -93,9 +95,9 @@ impl<K: Connector> Shared<K> {
         let claim_timeout = policy.claim_timeout;
         let core = Core::new(policy, Random::from_process());
         Self {
+            scope: Scope::new(name.as_str()),
             name,
             connector,
-            scope: Scope::new(name.as_str()),
             claim_timeout,
             journal: Arc::clone(core.journal()),
             core: Mutex::new(core),
@@ -147,7 +149,7 @@ impl<K: Connector> Shared<K> {
             Fitness::Fit => Ready::Handle(self.hand_out(lease)),
             Fitness::Prepare => Ready::Prepare(lease),
             Fitness::Broken => {
-                self.give_back(lease, Returned::Unfit);
+                self.give_back_unfit(lease);
                 Ready::Broken
             }
         }
@@ -160,10 +162,11 @@ impl<K: Connector> Shared<K> {
         grip: Grip,
         connection: Box<Live<K::Connection>>,
         now: At,
+        waited: Option<Noted>,
         place: &'static Location<'static>,
     ) -> Lease<K> {
         let since = if grip.is_timed { self.now() } else { now };
-        Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, place }
+        Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, waited, place }
     }
 
     #[inline]
@@ -248,7 +251,7 @@ impl<K: Connector> Shared<K> {
 
     pub(crate) fn check_for_claim(self: &Arc<Self>, lease: Lease<K>, waiter: Waiter) -> WaiterId {
         let now = self.now();
-        let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
+        let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, lease.waited, waiter, now);
         self.perform(effects);
         #[cfg(landfall_faults)]
         if is_armed(Fault::ForgetPrepared) {
@@ -293,9 +296,22 @@ impl<K: Connector> Shared<K> {
         self.perform(effects);
     }
 
+    #[cold]
+    fn give_back_unfit(self: &Arc<Self>, lease: Lease<K>) {
+        let Lease { id, connection, waited, .. } = lease;
+        let now = self.now();
+        let effects = self.lock().give_back_unfit(id, connection, waited, now);
+        self.perform(effects);
+    }
+
     #[inline]
-    pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
-        let Lease { id, connection, hold, .. } = lease;
+    pub(crate) fn give_back(
+        self: &Arc<Self>,
+        id: SlotId,
+        connection: Box<Live<K::Connection>>,
+        hold: Hold,
+        how: Returned,
+    ) {
         let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
         #[cfg(landfall_faults)]
         let was_closed = self.lock().is_closed();

@@ -187,7 +187,7 @@ impl Model {
                 let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.held) else { return };
                 self.moves(conn, Place::Core);
                 let waiter = self.waiter();
-                let (id, effects) = self.core.check_for_claim(slot, conn, waiter, self.now);
+                let (id, effects) = self.core.check_for_claim(slot, conn, None, waiter, self.now);
                 self.aside.push(id);
                 effects
             }
