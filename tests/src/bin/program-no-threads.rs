@@ -1,16 +1,19 @@
 //! Ends sets, stacks and a service in a process that can make no thread any more: the program that
 //! `tests/it/no_threads.rs` starts and judges.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::future::pending;
 use std::process::ExitCode;
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use landfall_lifecycle::{Report, Shutdown, SpawnError, Stack, TaskSet, Terminate, service};
+use landfall_lifecycle::{GraceCut, Report, Shutdown, SpawnError, Stack, TaskSet, Terminate, service};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use tokio::task::yield_now;
 
 const WORKERS: usize = 2;
 /// What the process may still take: enough for all it does, and less than the stack of one thread.
@@ -91,17 +94,28 @@ async fn until_all_workers_run(handle: &Handle) -> Result<(), Failure> {
     if handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
         return Ok(());
     }
-    // Each holds its worker until all of them are held.
-    let (arrivals, all_arrived) = (TaskSet::new("arrivals"), Arc::new(Barrier::new(WORKERS)));
+    // None holds its worker: one that does keeps what waits behind it from the others, if they sleep.
+    let (arrivals, arrived) = (TaskSet::new("arrivals"), Arc::new(Mutex::new(HashSet::new())));
     let arrive = || {
-        let all_arrived = Arc::clone(&all_arrived);
-        arrivals.spawn_on(handle, "arrives", async move { all_arrived.wait().is_leader() })
+        let arrived = Arc::clone(&arrived);
+        arrivals.spawn_on(handle, "arrives", async move {
+            while !has_all(&arrived) {
+                yield_now().await;
+            }
+        })
     };
     let arriving = (0..WORKERS).map(|_| arrive()).collect::<Result<Vec<_>, _>>()?;
     for worker in arriving {
         worker.await?;
     }
     Ok(())
+}
+
+/// Notes the thread that it is called on; whether each worker has been here.
+fn has_all(arrived: &Mutex<HashSet<ThreadId>>) -> bool {
+    let mut arrived = arrived.lock().expect("nobody panics with it");
+    arrived.insert(thread::current().id());
+    arrived.len() == WORKERS
 }
 
 /// Ends a set with a task that is to be aborted and a future that nobody drops.
@@ -133,22 +147,27 @@ fn end(way: Way, is_unlimited: bool) -> Result<(), Failure> {
 
 fn tell(report: &Report, how: &Shutdown) {
     println!("in time: {}", Instant::now() <= how.abort() + REPORT_WITHIN);
-    println!("grace cut: {:?}", report.grace_cut);
-    let set = report.children.first().unwrap_or(report);
-    println!("grace of the set cut: {:?}", set.grace_cut);
-    println!("aborted: {}", set.counts.aborted);
+    tell_of_set(report.children.first().unwrap_or(report), report);
     let left: Vec<_> = report.stragglers().map(|found| found.item.name.as_ref()).collect();
     println!("left: {left:?}");
+}
+
+fn tell_of_set(set: &Report, whole: &Report) {
+    // Who notices first that there is no clock says so: the set, or what is above it, which then hands down instants
+    // that have passed, so that the set has nothing to cut.
+    println!("grace cut: {:?}", grace_cut(whole));
+    println!("aborted: {}", set.counts.aborted);
+}
+
+/// Why grace was cut, as the outermost owner that had it cut says.
+fn grace_cut(report: &Report) -> Option<GraceCut> {
+    report.grace_cut.or_else(|| report.children.iter().find_map(grace_cut))
 }
 
 fn in_service(is_unlimited: bool) -> ExitCode {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(WORKERS).enable_all();
-    let tell_all = |report: &Report| {
-        let set = report.children.last().unwrap_or(report);
-        println!("grace of the set cut: {:?}", set.grace_cut);
-        println!("aborted: {}", set.counts.aborted);
-    };
+    let tell_all = |report: &Report| tell_of_set(report.children.last().unwrap_or(report), report);
     service("service").grace(GRACE).abort_after(ABORT).runtime(builder).on_report(tell_all).run(move |cx| async move {
         let tasks = TaskSet::new("set");
         tasks.spawn("deaf", pending::<()>())?;

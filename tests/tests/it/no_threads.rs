@@ -11,7 +11,7 @@ use landfall_tests::workplace::Workplace;
 const WAYS: &[&str] =
     &["current-thread", "two-workers", "blocking", "blocking-on-a-worker", "stack", "stack-blocking", "service"];
 
-const NO_CLOCK: &str = "grace of the set cut: Some(NoClockThread)";
+const NO_CLOCK: &str = "grace cut: Some(NoClockThread)";
 
 /// How long one of them may take until it hangs.
 const SECONDS_MAX: u64 = 60;
@@ -50,6 +50,6 @@ fn without_a_clock_thread_every_way_to_terminate_ends_in_time_and_says_why_grace
 #[test]
 fn with_a_clock_thread_grace_is_not_cut() {
     for way in ["current-thread", "stack", "service"] {
-        check(&[way, "--unlimited"], "a thread: true", &["grace of the set cut: None", "aborted: 1"]);
+        check(&[way, "--unlimited"], "a thread: true", &["grace cut: None", "aborted: 1"]);
     }
 }
