@@ -4,7 +4,8 @@
 use std::panic::Location;
 
 use super::backends::Entry;
-use super::claims::{Back, Grip, Hold, Returned, Taken};
+use super::claims::{Back, Grip, Hold, Taken};
+use super::returns::Returned;
 use super::slots::{Claimed, Counts, Kind, Slot, SlotState};
 use super::{At, Core, SlotId};
 #[cfg(landfall_faults)]
