@@ -59,6 +59,15 @@ impl<K: Connector> Handle<K> {
         self.is_broken = true;
     }
 
+    /// Reports that the backend failed what it was asked, though the connection may be as good as ever: it answered that
+    /// it is overloaded, for example. Uses that fail more often than at other backends have it ejected, see
+    /// [`ejection_failures`](crate::Policy::ejection_failures).
+    ///
+    /// For failures of the backend: what is wrong with a request is none.
+    pub fn report_failure(&self) {
+        self.shared.report_failure(self.id);
+    }
+
     /// Gives the connection back to be closed, now.
     pub fn discard(mut self) {
         self.is_broken = true;

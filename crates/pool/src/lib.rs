@@ -36,7 +36,7 @@ mod sync;
 
 pub use backend::Backend;
 pub use builder::{BuildError, Builder};
-pub use change::{BackendChange, Check, CloseReason, PoolChange, PoolEvent, SlotChange, SlotId};
+pub use change::{BackendChange, Check, CloseReason, EjectReason, PoolChange, PoolEvent, SlotChange, SlotId};
 pub use claim::{Claim, ClaimError, ConnectError, TryClaimError, WaitedFor, WarmUpError};
 pub use connector::{BoxError, ConnectCx, Connected, Connector, Fitness, Moment, Spawner};
 pub use events::{Events, Lagged};
@@ -45,4 +45,4 @@ pub use interrupt::Interrupt;
 pub use policy::{Policy, PolicyError};
 pub use pool::{Pool, WeakPool};
 pub use resolver::{FixedResolver, Resolver};
-pub use stats::{BackendStats, Histogram, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};
+pub use stats::{BackendStats, Histogram, PoolStats, SlotCounts, SlotStats, SlotStatus, Standing, Totals};

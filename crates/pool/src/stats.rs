@@ -46,6 +46,14 @@ pub struct BackendStats {
     pub failures_in_a_row: u32,
     /// When it is tried next, while it is failing and not being tried.
     pub retry_in: Option<Duration>,
+    /// Whether it takes part, or is left out because its uses failed.
+    pub standing: Standing,
+    /// How often it was ejected.
+    pub ejections: u64,
+    /// How many uses failed: connections that came back broken, were discarded, or whose holders reported a failure.
+    pub uses_failed: u64,
+    /// How long its connections are usually held of late; none if that is not known, as where it is the only one.
+    pub usual_hold: Option<Duration>,
     /// What the last failed connect came to, until one succeeds.
     pub last_error: Option<ConnectError>,
     /// How many of its slots are in each state.
@@ -56,6 +64,24 @@ pub struct BackendStats {
     pub connects_failed: u64,
     /// How many claims it has served.
     pub claims: u64,
+}
+
+/// Whether a backend takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It does.
+    Full,
+    /// It is left out, because its uses failed.
+    Ejected {
+        /// For how long yet.
+        remaining: Duration,
+    },
+    /// It has one connection, and takes part again once that was used well.
+    OnTrial {
+        /// How many uses went well by now, of [`trial_uses`](crate::Policy::trial_uses).
+        passed: u32,
+    },
 }
 
 /// How many slots are in each state.
@@ -144,6 +170,12 @@ pub struct Totals {
     pub checks_failed: u64,
     /// Handles that were reported as held for long.
     pub held_long: u64,
+    /// Uses that failed: connections that came back broken, were discarded, or whose holders reported a failure.
+    pub uses_failed: u64,
+    /// Ejections of backends.
+    pub ejections: u64,
+    /// Connections that were closed to open one at a backend with fewer.
+    pub moved: u64,
 }
 
 /// How long something took, counted in powers of two.
@@ -217,6 +249,9 @@ impl Totals {
             taken_out: tally.taken_out,
             checks_failed: tally.checks_failed,
             held_long: tally.held_long,
+            uses_failed: tally.uses_failed,
+            ejections: tally.ejections,
+            moved: tally.moved,
         }
     }
 }

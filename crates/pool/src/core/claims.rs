@@ -4,6 +4,8 @@ use std::panic::Location;
 use std::task::Waker;
 
 use super::queue::{Failure, Wait, Waiter, WaiterId};
+#[cfg(landfall_faults)]
+use super::slots::Retired;
 use super::slots::{Claimed, Kind, SlotState};
 use super::tally::Noted;
 use super::{At, Check, Core, Effects, SlotId};
@@ -166,7 +168,7 @@ impl<T> Core<T> {
     /// what is idle has to be validated first.
     pub(super) fn dispatch(&mut self, now: At, effects: &mut Effects<T>) {
         while let Some(first) = self.queue.first()
-            && let Some(backend) = self.choose_idle()
+            && let Some(backend) = self.choose_idle(now)
             && let Some(&index) = self.backends.get(backend).idle.last()
         {
             if self.slot(index).expires <= now {
@@ -273,7 +275,7 @@ impl<T> Core<T> {
         }
         #[cfg(landfall_faults)]
         if is_armed(Fault::ConnectWithClaim) {
-            self.retire(|slot| slot.state.kind() == Kind::Connecting, now, &mut effects);
+            self.retire(Retired::Evicted, |slot| slot.state.kind() == Kind::Connecting, now, &mut effects);
         }
         if let Some(Wait::Granted { slot, .. } | Wait::Prepared { slot, .. }) = wait
             && let Some(connection) = self.take_back(slot, now)

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::slots::{Kind, SlotState};
+use super::standing::Standing;
 use super::{At, Core, Effects, Slot, SlotId};
 use crate::change::{BackendChange, PoolChange, SlotChange};
 use crate::claim::ConnectError;
@@ -22,6 +23,7 @@ impl<T> Core<T> {
         if self.is_closed {
             return;
         }
+        self.review_ejected(now, effects);
         while self.lacks_connections() {
             if self.counts.used() >= self.policy.slots_max {
                 self.cancel_a_probe(effects);
@@ -30,13 +32,14 @@ impl<T> Core<T> {
             let Some(backend) = self.choose_to_connect() else { break };
             self.begin_connect(backend, false, now, effects);
         }
+        self.begin_trials(now, effects);
         self.probe(now, effects);
         self.renew_unanswered(now, effects);
         self.note_offline(now, effects);
     }
 
     /// Whether fewer connections are there or on their way than are needed.
-    fn lacks_connections(&self) -> bool {
+    pub(super) fn lacks_connections(&self) -> bool {
         self.surplus() < 0
     }
 
@@ -72,27 +75,23 @@ impl<T> Core<T> {
         self.timers.note_waiter(now.plus(self.policy.offline_wait), &mut effects.is_earlier);
     }
 
-    /// Of two backends picked at random among those that answer and have room, the one with fewer slots.
-    fn choose_to_connect(&mut self) -> Option<u32> {
+    /// Of the backends that take part and have room the one with the fewest slots; of several such one at random.
+    pub(super) fn choose_to_connect(&mut self) -> Option<u32> {
         let max = self.policy.slots_per_backend();
-        let mut picked: [Option<u32>; 2] = [None, None];
-        let mut seen = 0;
-        for place in 0..self.backends.current.len() {
-            let index = self.backends.current[place];
+        let (mut picked, mut least, mut seen) = (None, usize::MAX, 0);
+        for &index in &self.backends.current {
             let entry = self.backends.get(index);
-            if entry.is_failing() || entry.counts.used() >= max {
+            let used = entry.counts.used();
+            if !entry.is_available() || used >= max || used > least {
                 continue;
             }
-            seen += 1;
-            // Each two of those seen are as likely as any others to be kept.
-            if seen <= 2 {
-                picked[seen - 1] = Some(index);
-            } else if let Some(kept) = picked.get_mut(self.random.below(seen)) {
-                *kept = Some(index);
+            seen = if used < least { 1 } else { seen + 1 };
+            least = used;
+            if self.random.below(seen) == 0 {
+                picked = Some(index);
             }
         }
-        let used = |index: &u32| self.backends.get(*index).counts.used();
-        picked.into_iter().flatten().min_by_key(used)
+        picked
     }
 
     pub(super) fn begin_connect(&mut self, backend: u32, is_probe: bool, now: At, effects: &mut Effects<T>) {
@@ -104,6 +103,9 @@ impl<T> Core<T> {
         self.backends.probes += u32::from(is_probe);
         let target = Arc::clone(&self.backends.get(backend).backend);
         let index = self.free_slot(backend);
+        if let Standing::OnTrial { slot: slot @ None, .. } = &mut self.backends.get_mut(backend).standing {
+            *slot = Some(index);
+        }
         self.slots[index as usize].opened = now;
         drop(self.enter(index, SlotState::Connecting { round, is_probe, is_cancelled: false }));
         self.tell_slot(index, || SlotChange::Connecting, effects);
@@ -113,7 +115,7 @@ impl<T> Core<T> {
     fn free_slot(&mut self, backend: u32) -> u32 {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
-            (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
+            (slot.backend, slot.retired, slot.is_proven, slot.has_failed) = (backend, None, false, false);
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
@@ -125,8 +127,9 @@ impl<T> Core<T> {
         self.slots.push(Slot {
             generation: 0,
             backend,
-            is_retired: false,
+            retired: None,
             is_proven: false,
+            has_failed: false,
             state: SlotState::Vacant,
             opened: At::default(),
             expires: At::NEVER,
@@ -174,7 +177,9 @@ impl<T> Core<T> {
             self.tell_backend(backend, BackendChange::Recovered, &mut effects);
         }
         self.timers.note_slot(now, now.plus_if(life), &self.policy, &mut effects.is_earlier);
-        self.settle(id.index, connection, now, &mut effects);
+        if let Some(connection) = self.try_out(id.index, connection, now, &mut effects) {
+            self.settle(id.index, connection, now, &mut effects);
+        }
         if has_recovered || self.backends.get(backend).was_silent {
             self.give_up_unanswered(backend, began, &mut effects);
         }

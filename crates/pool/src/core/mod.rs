@@ -12,13 +12,16 @@ mod end;
 mod hits;
 #[cfg(test)]
 mod model;
+mod outliers;
 mod probes;
 mod queue;
 mod random;
+mod rebalance;
 mod returns;
 mod silence;
 mod slots;
 mod snapshot;
+mod standing;
 mod tally;
 mod tell;
 mod timers;
@@ -37,7 +40,8 @@ use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
 pub(crate) use self::returns::Returned;
-use self::slots::{Counts, Interrupts, Kind, Slot, SlotState};
+use self::slots::{Counts, Interrupts, Kind, Retired, Slot, SlotState};
+use self::standing::{Standing, Tried};
 pub(crate) use self::tally::{Noted, Tally};
 use self::timers::Timers;
 use crate::backend::Backend;
@@ -141,7 +145,13 @@ impl<T> Core<T> {
         }
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
-        self.backends.get_mut(backend).claims += std::mem::take(&mut slot.claims);
+        let entry = self.backends.get_mut(backend);
+        entry.claims += std::mem::take(&mut slot.claims);
+        if let Standing::OnTrial { slot, .. } = &mut entry.standing
+            && *slot == Some(index)
+        {
+            *slot = None;
+        }
         self.vacant.push(index);
         self.interrupts.put(index, None);
         effects.forget_error(self.backends.forget_if_unused(backend));
@@ -156,7 +166,7 @@ impl<T> Core<T> {
             return false;
         }
         self.is_closed
-            || slot.is_retired
+            || slot.retired.is_some()
             || slot.expires <= now
             || self.was_resized
                 && (beyond(&self.counts, self.policy.slots_max)
@@ -203,7 +213,10 @@ impl<T> Core<T> {
             SlotState::Connecting { .. } => self.connect_over(id.index, now, None, &mut effects),
             SlotState::Checking { until, .. } => {
                 self.note_unfit(id.index, now, &mut effects);
-                self.tally.checks_failed += u64::from(has_panicked);
+                if has_panicked {
+                    self.tally.checks_failed += 1;
+                    self.note_tried(id.index, Tried::Check, false, now, &mut effects);
+                }
                 self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
                 self.requeue(until, now, &mut effects);
@@ -214,8 +227,12 @@ impl<T> Core<T> {
             #[cfg(landfall_faults)]
             SlotState::Closing if is_armed(Fault::ForgetBroken) => self.vacate(id.index, &mut effects),
             SlotState::Closing => {
+                let has_moved = slot.retired == Some(Retired::Moved);
                 self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
+                if has_moved {
+                    self.place_moved(now, &mut effects);
+                }
                 self.plan(now, &mut effects);
             }
             SlotState::Vacant | SlotState::Idle { .. } | SlotState::Granted { .. } | SlotState::Claimed(_) => {}
@@ -233,6 +250,7 @@ impl<T> Core<T> {
         };
         self.tell_slot(id.index, || SlotChange::CheckPassed, &mut effects);
         let has_recovered = self.note_sound(id.index, now);
+        self.note_tried(id.index, Tried::Check, true, now, &mut effects);
         match until {
             // It was made ready for this one.
             Some(waiter) if self.queue.wait(waiter) == Some(Wait::Checking) && !self.is_surplus(id.index, now) => {
@@ -263,6 +281,7 @@ impl<T> Core<T> {
         self.tell_closing(id.index, CloseReason::CheckFailed, now, &mut effects);
         self.note_unfit(id.index, now, &mut effects);
         self.tally.checks_failed += 1;
+        self.note_tried(id.index, Tried::Check, false, now, &mut effects);
         self.requeue(until, now, &mut effects);
         self.plan(now, &mut effects);
         effects
@@ -281,9 +300,12 @@ impl<T> Core<T> {
         }
         for gone in gone {
             self.tell_backend(gone, BackendChange::Removed, &mut effects);
-            self.retire(|slot| slot.backend == gone, now, &mut effects);
+            // If it comes again it begins anew.
+            self.backends.get_mut(gone).begin_anew();
+            self.retire(Retired::Evicted, |slot| slot.backend == gone, now, &mut effects);
             effects.forget_error(self.backends.forget_if_unused(gone));
         }
+        self.timers.plan_rebalance(now, &self.policy, self.backends.current.len(), &mut effects.is_earlier);
         self.plan(now, &mut effects);
         effects.is_news = true;
         effects
@@ -294,7 +316,7 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         self.tell_pool(|| PoolChange::Evicted, &mut effects);
         // What is just being opened is new anyway.
-        self.retire(|slot| slot.state.kind() != Kind::Connecting, now, &mut effects);
+        self.retire(Retired::Evicted, |slot| slot.state.kind() != Kind::Connecting, now, &mut effects);
         self.plan(now, &mut effects);
         effects
     }
@@ -323,7 +345,7 @@ impl<T> Core<T> {
         effects
     }
 
-    fn retire(&mut self, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
+    fn retire(&mut self, why: Retired, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
         // All idle ones in one pass: to look for each in its list would take a large pool tens of milliseconds.
         self.backends.keep_idle(|index| !which(&self.slots[index as usize]));
         for index in 0..self.slots.len() as u32 {
@@ -331,7 +353,7 @@ impl<T> Core<T> {
             if slot.state.kind() == Kind::Vacant || !which(slot) {
                 continue;
             }
-            slot.is_retired = true;
+            slot.retired = Some(why);
             match &mut slot.state {
                 SlotState::Idle { .. } => {
                     if let SlotState::Idle { connection } = self.enter(index, SlotState::Closing) {

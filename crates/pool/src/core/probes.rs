@@ -36,7 +36,7 @@ impl<T> Core<T> {
     /// When a backend is to be tried again; never if it answers or is tried as often as may be.
     fn probe_due(&self, index: u32) -> At {
         let entry = self.backends.get(index);
-        if !entry.is_failing() {
+        if !entry.is_failing() || entry.is_ejected() {
             return At::NEVER;
         }
         match entry.probes {
@@ -64,7 +64,7 @@ impl<T> Core<T> {
         let max = self.policy.slots_per_backend();
         let could_connect = self.backends.current.iter().any(|index| {
             let entry = self.backends.get(*index);
-            !entry.is_failing() && entry.counts.used() < max
+            entry.is_available() && entry.counts.used() < max
         });
         if !could_connect || self.queue.queued() == 0 {
             return;
@@ -99,6 +99,7 @@ impl<T> Core<T> {
         let entry = self.backends.get_mut(backend);
         let was_failing = entry.is_failing();
         entry.unsound = entry.unsound.saturating_add(1);
+        entry.note_watched();
         let is_failing = entry.is_failing();
         let pause = self.pause(backend);
         self.backends.get_mut(backend).retry_at = now.plus(pause);
@@ -117,6 +118,7 @@ impl<T> Core<T> {
         }
         let was_failing = entry.is_failing();
         entry.unsound = 0;
+        entry.note_watched();
         was_failing && !entry.is_failing()
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::slots::SlotState;
-use super::tally::Noted;
+use super::standing::Tried;
+use super::tally::{Noted, Timings};
 use super::{At, Check, Core, Effects, Held, Hold, SlotId};
 use crate::change::{CloseReason, SlotChange};
 #[cfg(landfall_faults)]
@@ -37,6 +38,7 @@ impl<T> Core<T> {
         effects.is_return_at_end = self.is_closed;
         self.tally.discarded += 1;
         self.note_unfit(id.index, now, &mut effects);
+        self.note_tried(id.index, Tried::Check, false, now, &mut effects);
         self.begin_close(id.index, connection, CloseReason::Broken, now, &mut effects);
         effects
     }
@@ -55,6 +57,8 @@ impl<T> Core<T> {
         self.note_held(id, hold, now, &mut effects);
         #[cfg(landfall_faults)]
         let how = if is_armed(Fault::ReuseBroken) { Returned::Fit } else { how };
+        self.note_hold(id.index, how, hold, now);
+        self.note_use(id.index, how != Returned::Broken, now, &mut effects);
         match how {
             _ if self.is_surplus(id.index, now) => {
                 self.begin_close(id.index, connection, CloseReason::Resized, now, &mut effects);
@@ -87,6 +91,17 @@ impl<T> Core<T> {
         self.tally.taken_out += 1;
         self.plan(now, &mut effects);
         effects
+    }
+
+    /// Notes how long its backend took, as far as that can be told.
+    fn note_hold(&mut self, index: u32, how: Returned, hold: Hold, now: At) {
+        let nanos = now.nanos_since(hold.since);
+        let entry = self.backends.get_mut(self.slots[index as usize].backend);
+        // What fails at once is not quick.
+        let is_telling = how != Returned::Broken || nanos > entry.holds.usual(now);
+        if is_telling && (hold.is_timed || nanos >= Timings::LONG.as_nanos() as u64) {
+            entry.holds.note(nanos, now);
+        }
     }
 
     fn note_held(&mut self, id: SlotId, hold: Hold, now: At, effects: &mut Effects<T>) {

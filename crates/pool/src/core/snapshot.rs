@@ -1,9 +1,12 @@
 //! The core as statistics show it.
 
+use std::time::Duration;
+
 use super::slots::{Kind, SlotState};
+use super::standing::Standing;
 use super::{At, Core, Counts};
 use crate::change::SlotId;
-use crate::stats::{BackendStats, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};
+use crate::stats::{self, BackendStats, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};
 
 impl Counts {
     fn shown(&self) -> SlotCounts {
@@ -23,6 +26,16 @@ impl Counts {
     fn shown_with(&self, granted: usize) -> SlotCounts {
         let shown = self.shown();
         SlotCounts { granted, claimed: shown.claimed - granted, ..shown }
+    }
+}
+
+impl Standing {
+    fn shown(self, now: At) -> stats::Standing {
+        match self {
+            Self::Full => stats::Standing::Full,
+            Self::Ejected { until } => stats::Standing::Ejected { remaining: until.since(now) },
+            Self::OnTrial { passed, .. } => stats::Standing::OnTrial { passed },
+        }
     }
 }
 
@@ -51,6 +64,10 @@ impl<T> Core<T> {
             is_failing: entry.is_failing(),
             failures_in_a_row: entry.failures_in_a_row(),
             retry_in: (entry.is_failing() && entry.probes == 0).then(|| entry.retry_at.since(now)),
+            standing: entry.standing.shown(now),
+            ejections: entry.ejections.count,
+            uses_failed: entry.uses_failed,
+            usual_hold: Some(entry.holds.usual(now)).filter(|nanos| *nanos > 0).map(Duration::from_nanos),
             last_error: entry.last_error.clone(),
             slots: entry.counts.shown_with(granted[place]),
             connects: entry.connects,

@@ -25,6 +25,9 @@ pub(crate) struct Tally {
     pub(crate) taken_out: u64,
     pub(crate) checks_failed: u64,
     pub(crate) held_long: u64,
+    pub(crate) uses_failed: u64,
+    pub(crate) ejections: u64,
+    pub(crate) moved: u64,
     /// What was shown last of `claims` and `claims_waited`: of those that are not served after all one may have been
     /// among them for a moment, and what is shown never falls.
     pub(crate) claims_shown: u64,
@@ -47,6 +50,14 @@ pub(crate) struct Noted {
     nanos: u64,
     /// By itself, and not with the next one that is timed.
     is_single: bool,
+}
+
+impl Noted {
+    /// Whether it was timed, or took so long that it need not be.
+    #[inline]
+    pub(crate) fn is_single(self) -> bool {
+        self.is_single
+    }
 }
 
 impl Timings {

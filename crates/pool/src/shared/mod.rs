@@ -336,6 +336,12 @@ impl<K: Connector> Shared<K> {
         }
     }
 
+    pub(crate) fn report_failure(self: &Arc<Self>, id: SlotId) {
+        let now = self.now();
+        let effects = self.lock().report_failure(id, now);
+        self.perform(effects);
+    }
+
     pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold) {
         let now = self.now();
         let effects = self.lock().take_out(id, hold, now);

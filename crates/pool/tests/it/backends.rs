@@ -22,7 +22,7 @@ impl Resolver for Told {
     }
 }
 
-fn told(net: &Net, slots_max: usize) -> (mpsc::UnboundedSender<Vec<Backend>>, Pool<crate::fake::Fake>) {
+pub(crate) fn told(net: &Net, slots_max: usize) -> (mpsc::UnboundedSender<Vec<Backend>>, Pool<crate::fake::Fake>) {
     let (tell, hears) = mpsc::unbounded_channel();
     let builder = Pool::builder("pool").resolver(Told(hears)).connector(net.connector());
     (tell, builder.policy(plain(slots_max)).build().unwrap())

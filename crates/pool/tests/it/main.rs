@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod backends;
+mod balance;
 mod build;
 mod cancel;
 mod claims;
