@@ -54,12 +54,13 @@ impl<T> Core<T> {
         }
     }
 
-    /// Whether a backend waits for room to be tried: one that does not answer gets it, at its own pace, where a connection
-    /// is not needed.
+    /// Whether a backend waits for room to be tried: one that does not answer gets it, at its own pace, where another
+    /// connection is idle than the spares.
     fn wants_room(&self, now: At) -> bool {
+        let is_one_idle = self.counts.of(Kind::Idle) > self.policy.spares_wanted;
         self.backends.current.iter().map(|index| self.backends.get(*index)).any(|entry| match entry.standing {
             Standing::Ejected { .. } => false,
-            _ if entry.is_failing() => entry.probes == 0 && entry.retry_at <= now && self.surplus() > 0,
+            _ if entry.is_failing() => entry.probes == 0 && entry.retry_at <= now && is_one_idle,
             Standing::OnTrial { slot, .. } => slot.is_none(),
             Standing::Full => false,
         })

@@ -21,8 +21,8 @@ struct Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Standings {
     outcomes: HashMap<Arc<Backend>, Vec<Outcome>>,
-    /// Changes that were told and not looked at yet.
-    told: Vec<(Arc<Backend>, BackendChange)>,
+    /// Changes that were told and not looked at yet, each with how many were out then.
+    told: Vec<(Arc<Backend>, BackendChange, usize)>,
     /// A use of this one has just failed.
     failed: Option<Arc<Backend>>,
     /// Those that were told to be left out, or on trial.
@@ -36,7 +36,7 @@ impl Standings {
             BackendChange::Returned | BackendChange::Removed => drop(self.out.remove(backend)),
             _ => {}
         }
-        self.told.push((Arc::clone(backend), change));
+        self.told.push((Arc::clone(backend), change, self.out.len()));
     }
 
     /// Something went well or did not, while the core had not heard of it yet.
@@ -52,12 +52,14 @@ impl Standings {
     /// What holds after each step.
     pub(super) fn judge(&mut self, core: &Core<Conn>) {
         let told = std::mem::take(&mut self.told);
-        let returned = || told.iter().filter(|(_, change)| *change == BackendChange::Returned).map(|(it, _)| it);
-        for (backend, change) in &told {
+        let returned = || told.iter().filter(|(_, change, _)| *change == BackendChange::Returned).map(|(it, ..)| it);
+        for (backend, change, out) in &told {
             let outcomes = self.outcomes.remove(backend).unwrap_or_default();
             match change {
                 BackendChange::Ejected { why, .. } => {
                     check_ejection(core, *why, &outcomes);
+                    let out_max = usize::from(core.policy().ejected_percent_max) * core.backends.current.len() / 100;
+                    assert!(*out <= out_max, "{out} are left out");
                     assert!(
                         core.backends.current.iter().any(|it| core.backends.get(*it).is_available()) || core.is_closed
                     );
