@@ -1,4 +1,4 @@
-//! The examples of the crates: built, and each run to its end.
+//! The examples, those of the crates and those of `tests` that need several: built, and each run to its end.
 
 use std::process::Command;
 use std::time::Duration;
@@ -7,23 +7,20 @@ use crate::child::{self, How};
 use crate::counts::Counts;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{cargo, programs, roster};
+use crate::{cargo, programs};
 
 /// How long an example may take: it shows something and ends.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Builds and runs every example under `crates`; each counts as a test.
-pub(crate) fn run(workspace: &Workspace) -> Result<Tally, String> {
+/// Builds and runs every example of these packages; each counts as a test. The same selection of packages and features as
+/// for the tests, so that nothing is built twice.
+pub(crate) fn run(workspace: &Workspace, which: &[&str]) -> Result<Tally, String> {
     let mut tally = Tally::default();
     if !workspace.packages.iter().any(|package| !package.targets_of_kind("example").is_empty()) {
         return Ok(tally);
     }
-    // The same selection of packages and features as for the tests, so that nothing is built twice.
-    let mut command = cargo::cargo(&["build", "--workspace", "--all-features", "--examples"]);
-    if workspace.package(roster::TESTS).is_some() {
-        command.args(["--exclude", roster::TESTS]);
-    }
-    command.current_dir(&workspace.root);
+    let mut command = cargo::cargo(&["build", "--all-features", "--examples"]);
+    command.args(which).current_dir(&workspace.root);
     let built = programs::build(&mut command, "example")?;
     println!("\nrunning {} examples", built.len());
     for (name, path) in built {

@@ -13,8 +13,9 @@ use crate::{cargo, examples, programs, roster};
 pub(crate) fn run() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     // One build with all features for all crates: each feature alone is the gate's `features` step.
-    let mut tally = packages(&workspace, &["--workspace", "--exclude", roster::TESTS])?;
-    tally.add(examples::run(&workspace)?);
+    let which = selected(&workspace, &["--workspace", "--exclude", roster::TESTS]);
+    let mut tally = packages(&workspace, &which)?;
+    tally.add(examples::run(&workspace, &which)?);
     Ok(tally.close())
 }
 
@@ -22,15 +23,20 @@ pub(crate) fn run() -> Result<bool, String> {
 pub(crate) fn integration(workspace: &Workspace) -> Result<Tally, String> {
     programs::build(&mut programs::all(workspace), "bin")?;
     // Not the programs' own tests: they have none, and each would be built once more to say so.
-    packages(workspace, &["--package", roster::TESTS, "--lib", "--test", "*"])
+    let mut tally = packages(workspace, &["--package", roster::TESTS, "--lib", "--test", "*"])?;
+    tally.add(examples::run(workspace, &["--package", roster::TESTS])?);
+    Ok(tally)
+}
+
+/// Cargo warns about an excluded package that is not there.
+fn selected<'a>(workspace: &Workspace, which: &[&'a str]) -> Vec<&'a str> {
+    match workspace.package(roster::TESTS) {
+        Some(_) => which.to_vec(),
+        None => which.iter().copied().filter(|word| !matches!(*word, "--exclude" | roster::TESTS)).collect(),
+    }
 }
 
 fn packages(workspace: &Workspace, which: &[&str]) -> Result<Tally, String> {
-    let which: Vec<&str> = match workspace.package(roster::TESTS) {
-        Some(_) => which.to_vec(),
-        // Cargo warns about an excluded package that is not there.
-        None => which.iter().copied().filter(|word| !matches!(*word, "--exclude" | roster::TESTS)).collect(),
-    };
     let skip_file = SkipFile::create(&workspace.target)?;
     let mut command = cargo::cargo(&["test", "--all-features", "--no-fail-fast"]);
     command.args(which).current_dir(&workspace.root);

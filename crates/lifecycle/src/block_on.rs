@@ -30,7 +30,7 @@ impl Woken {
 }
 
 /// Unlike a runtime's or an executor crate's, it may be called on any thread, inside of another one too.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));

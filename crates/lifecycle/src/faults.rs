@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     BeginTwice,
     /// A task that is aborted alone is woken before it can see that it is.
     CountAfterWake,
+    /// A destructor's panic goes through whoever drops what is not its own.
+    DropUncontained,
     /// A termination looks whether anything lives before it closes the gate.
     EmptyBeforeClose,
     /// Those who are told of a force look before it can be seen.
@@ -39,6 +41,8 @@ pub(crate) enum Fault {
     LeakChild,
     /// The thread that keeps the deadlines stays when nothing is left to keep, and nobody joins it.
     LeaveThread,
+    /// A log line's panic goes through whoever logs.
+    LogUncontained,
     /// No thread can be made to keep the deadlines. Nothing is left behind: it shows what the crate does then.
     NoThread,
     /// Who waits for an end is woken before there is one.
@@ -53,7 +57,7 @@ pub(crate) enum Fault {
     WakeFirstOnly,
     /// The clock thread of a shutdown starts before the termination that it serves knows of it.
     WatchOutsideLock,
-    /// A waker's panic keeps those behind it from being woken.
+    /// A waker's panic goes through whoever wakes.
     WakeUncontained,
     /// A waker is left after it was seen that there is nothing to see yet.
     WakerAfterCheck,
@@ -64,6 +68,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("abort-by-place", Fault::AbortByPlace),
     ("begin-twice", Fault::BeginTwice),
     ("count-after-wake", Fault::CountAfterWake),
+    ("drop-uncontained", Fault::DropUncontained),
     ("empty-before-close", Fault::EmptyBeforeClose),
     ("force-unseen", Fault::ForceUnseen),
     ("forget-close", Fault::ForgetClose),
@@ -76,6 +81,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("keep-job", Fault::KeepJob),
     ("leak-child", Fault::LeakChild),
     ("leave-thread", Fault::LeaveThread),
+    ("log-uncontained", Fault::LogUncontained),
     ("no-thread", Fault::NoThread),
     ("notify-before-change", Fault::NotifyBeforeChange),
     ("skip-join", Fault::SkipJoin),

@@ -35,8 +35,12 @@ mod block_on;
 mod current;
 mod ended_threads;
 mod ending;
+#[cfg(any(landfall_loom, landfall_shuttle))]
+mod explore;
 #[cfg(landfall_faults)]
 mod faults;
+#[doc(hidden)]
+pub mod internal;
 #[cfg(feature = "leak-check")]
 pub mod leak_check;
 #[cfg(all(test, any(landfall_loom, landfall_shuttle)))]

@@ -6,22 +6,38 @@ use std::net::SocketAddr;
 
 /// One instance of a service: a name and an address.
 ///
-/// Two with the same name and different addresses are two backends. The name is shown in logs, statistics and reports:
-/// put no secret into it.
+/// Two with the same name and different addresses are two backends; with another priority or weight it is the same one.
+/// The name is shown in logs, statistics and reports: put no secret into it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Backend {
     /// What it is called.
     pub name: Cow<'static, str>,
     /// Where it is.
     pub address: SocketAddr,
+    /// Those of the lowest number are used for as long as one of them answers. Default 0.
+    pub priority: u16,
+    /// Its share beside others of its priority; 0 is taken for 1. Default 1.
+    pub weight: u32,
 }
 
 impl Backend {
     /// A backend with a name of its own.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, address: SocketAddr) -> Self {
-        Self { name: name.into(), address }
+        Self { name: name.into(), address, priority: 0, weight: 1 }
+    }
+
+    /// The same backend with another priority and weight.
+    #[must_use]
+    pub fn ranked(self, priority: u16, weight: u32) -> Self {
+        Self { priority, weight, ..self }
+    }
+
+    /// Whether both are the same one, whatever their ranks.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.address == other.address && self.name == other.name
     }
 }
 

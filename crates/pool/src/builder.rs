@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::{contain, log};
 use landfall_lifecycle::{SpawnError, Stack, TaskName, TaskSet};
 use thiserror::Error;
 use tokio::runtime::Handle as Runtime;
@@ -12,7 +13,6 @@ use tokio::runtime::Handle as Runtime;
 use crate::connector::Connector;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::{contain, log};
 use crate::policy::{Policy, PolicyError};
 use crate::pool::Pool;
 use crate::resolver::Resolver;
@@ -108,7 +108,7 @@ impl<K: Connector> Builder<K> {
         policy.check().map_err(|source| BuildError::Policy { pool: pool(), source })?;
         let runtime = Runtime::try_current().map_err(|_| BuildError::NoRuntime { pool: pool() })?;
         // It panics on a runtime whose time is not enabled, and there is no other way to ask.
-        contain(|| drop(tokio::time::sleep(Duration::ZERO))).ok_or_else(|| BuildError::NoRuntime { pool: pool() })?;
+        contain(|| drop(tokio::time::sleep(Duration::ZERO))).map_err(|_| BuildError::NoRuntime { pool: pool() })?;
 
         let tasks = TaskSet::new("tasks");
         let shared = Arc::new(Shared::new(name.clone(), connector, policy, tasks.clone(), runtime));

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, Stream};
+use landfall_lifecycle::internal::dispose;
 
 use crate::change::PoolEvent;
-use crate::panics::dispose;
 use crate::sync::Notify;
 
 /// How many events a reader may be behind before it loses the oldest.
@@ -52,6 +52,10 @@ impl Events {
     }
 
     /// The same as a `Stream`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped wait for the next item loses no event.
     pub fn into_stream(self) -> impl Stream<Item = Result<PoolEvent, Lagged>> + Send {
         stream::unfold(self, |mut events| async move { events.recv().await.map(|event| (event, events)) })
     }

@@ -11,8 +11,14 @@ use std::sync::OnceLock;
 pub(crate) enum Fault {
     /// The gate stays open when the pool ends.
     AcceptLate,
+    /// DNS is asked again at once, however short the time to live.
+    AskAtOnce,
+    /// A name server may take as long as it likes.
+    AskForEver,
     /// Whoever comes last is served first.
     Barge,
+    /// Whatever a name server sends is taken for the answer.
+    BelieveAll,
     /// A claim that timed out says that it waited for a connect, whatever it waited for.
     BlameConnect,
     /// A connection is dropped where it comes back, not by a task.
@@ -25,8 +31,12 @@ pub(crate) enum Fault {
     ConnectWithClaim,
     /// What is claimed is not counted.
     CountDrift,
+    /// Where one of several resolvers ends, so does its part of the set.
+    DropPart,
     /// Where the resolver ends, so does its set.
     DropSet,
+    /// Where a stream of changes ends, so does the set.
+    EmptyAtEnd,
     /// A termination waits for no handle.
     EndEarly,
     /// Backends are ejected until none is left.
@@ -53,24 +63,30 @@ pub(crate) enum Fault {
     ForgetLifetime,
     /// An end is not told that a claimed connection came back to be prepared.
     ForgetPrepared,
+    /// Backends are all alike, whatever their priorities and weights.
+    ForgetRanks,
     /// After a resize nobody looks whether there are too many.
     ForgetShrink,
+    /// What DNS does not answer for is forgotten.
+    ForgetUnanswered,
     /// A termination waits for the resolver.
     JoinResolver,
     /// At the end what is granted stays with its claim.
     KeepGranted,
     /// An attempt at a backend that does not answer keeps its room.
     KeepProbe,
+    /// Name servers that are no longer found are asked for ever.
+    KeepServers,
     /// A connection is let go of, and never closed.
     KeepSocket,
     /// Connections stay where they are.
     KeepUneven,
     /// What drives a connection is on a set that nobody ends, and outlives it.
     LeaveDriver,
+    /// Look-ups are on a set that nobody ends, and outlive the pool.
+    LeaveLookup,
     /// The pool's own task is on a set that nobody ends, and heeds no end.
     LeaveMaintenance,
-    /// A log line's panic goes through whoever logs.
-    LogUncontained,
     /// What was granted to a claim that is dropped is lost.
     LoseCancelled,
     /// The connection of a task that was never started is lost.
@@ -93,12 +109,12 @@ pub(crate) enum Fault {
     ReuseBroken,
     /// A connector's token is the one that the pool waits for.
     ShareToken,
+    /// An answer that did not fit is taken for whole.
+    TakeTruncated,
     /// While nothing is online claims wait until their time is over.
     WaitOffline,
     /// A claim begins to wait without another look, though something may have come back since its first.
     WaitUnlooked,
-    /// A waker's panic goes through whoever wakes.
-    WakeUncontained,
     /// Wakers are called under the lock.
     WakeUnderLock,
 }
@@ -106,15 +122,20 @@ pub(crate) enum Fault {
 /// Every fault with the name that arms it.
 const FAULTS: &[(&str, Fault)] = &[
     ("accept-late", Fault::AcceptLate),
+    ("ask-at-once", Fault::AskAtOnce),
+    ("ask-for-ever", Fault::AskForEver),
     ("barge", Fault::Barge),
+    ("believe-all", Fault::BelieveAll),
     ("blame-connect", Fault::BlameConnect),
     ("close-inline", Fault::CloseInline),
     ("closing-is-free", Fault::ClosingIsFree),
     ("connect-each", Fault::ConnectEach),
     ("connect-with-claim", Fault::ConnectWithClaim),
     ("count-drift", Fault::CountDrift),
+    ("drop-part", Fault::DropPart),
     ("drop-set", Fault::DropSet),
     ("eject-all", Fault::EjectAll),
+    ("empty-at-end", Fault::EmptyAtEnd),
     ("end-early", Fault::EndEarly),
     ("end-unlooked", Fault::EndUnlooked),
     ("forget-broken", Fault::ForgetBroken),
@@ -127,15 +148,18 @@ const FAULTS: &[(&str, Fault)] = &[
     ("forget-late", Fault::ForgetLate),
     ("forget-lifetime", Fault::ForgetLifetime),
     ("forget-prepared", Fault::ForgetPrepared),
+    ("forget-ranks", Fault::ForgetRanks),
     ("forget-shrink", Fault::ForgetShrink),
+    ("forget-unanswered", Fault::ForgetUnanswered),
     ("join-resolver", Fault::JoinResolver),
     ("keep-granted", Fault::KeepGranted),
     ("keep-probe", Fault::KeepProbe),
+    ("keep-servers", Fault::KeepServers),
     ("keep-socket", Fault::KeepSocket),
     ("keep-uneven", Fault::KeepUneven),
     ("leave-driver", Fault::LeaveDriver),
+    ("leave-lookup", Fault::LeaveLookup),
     ("leave-maintenance", Fault::LeaveMaintenance),
-    ("log-uncontained", Fault::LogUncontained),
     ("lose-cancelled", Fault::LoseCancelled),
     ("lose-refused", Fault::LoseRefused),
     ("nest-refused", Fault::NestRefused),
@@ -147,9 +171,9 @@ const FAULTS: &[(&str, Fault)] = &[
     ("return-untried", Fault::ReturnUntried),
     ("reuse-broken", Fault::ReuseBroken),
     ("share-token", Fault::ShareToken),
+    ("take-truncated", Fault::TakeTruncated),
     ("wait-offline", Fault::WaitOffline),
     ("wait-unlooked", Fault::WaitUnlooked),
-    ("wake-uncontained", Fault::WakeUncontained),
     ("wake-under-lock", Fault::WakeUnderLock),
 ];
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_lifecycle::Place;
+use landfall_lifecycle::internal::dispose;
 
 use crate::backend::Backend;
 use crate::connector::{Connector, Fitness, Moment};
 use crate::core::{Hold, Returned, SlotId};
-use crate::panics::dispose;
 use crate::shared::{Lease, Live, Shared};
 
 /// A claimed connection. It goes back to the pool when this is dropped.

@@ -14,25 +14,36 @@
 //!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// Lets the code of the page on the pool be tested, in the repository.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/pool.md")]
+mod page {}
 
 mod backend;
 mod builder;
 mod change;
 mod claim;
+#[cfg(feature = "serde")]
+mod config;
 mod connector;
 mod core;
+#[cfg(feature = "dns")]
+pub mod dns;
 mod events;
 #[cfg(landfall_faults)]
 mod faults;
 mod handle;
 mod interrupt;
-mod panics;
 mod policy;
 mod pool;
 mod resolver;
 mod shared;
 mod stats;
 mod sync;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use backend::Backend;
 pub use builder::{BuildError, Builder};
@@ -44,5 +55,7 @@ pub use handle::Handle;
 pub use interrupt::Interrupt;
 pub use policy::{Policy, PolicyError};
 pub use pool::{Pool, WeakPool};
-pub use resolver::{FixedResolver, Resolver};
+pub use resolver::{BackendsChange, ChangesResolver, FixedResolver, MergedResolver, Resolver};
+#[cfg(feature = "metrics")]
+pub use stats::Exposition;
 pub use stats::{BackendStats, Histogram, PoolStats, SlotCounts, SlotStats, SlotStatus, Standing, Totals};

@@ -219,7 +219,13 @@ pub(crate) fn clamp(limit: Duration) -> Duration {
     limit.min(TIME_MAX)
 }
 
-fn within<T: PartialOrd + Debug + Copy>(field: &'static str, value: T, min: T, max: T) -> Result<(), PolicyError> {
+/// Checks one field.
+pub(crate) fn within<T: PartialOrd + Debug + Copy>(
+    field: &'static str,
+    value: T,
+    min: T,
+    max: T,
+) -> Result<(), PolicyError> {
     if (min..=max).contains(&value) {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::log;
 use landfall_lifecycle::{Reason, Report, SelfJoin, Shutdown, Stack, TaskName, Terminate};
 
 use crate::builder::Builder;
@@ -17,7 +18,6 @@ use crate::events::Events;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
-use crate::panics::log;
 use crate::policy::{PolicyError, clamp};
 use crate::shared::{Handles, Ready, Shared};
 use crate::stats::{PoolStats, SlotCounts};
@@ -252,7 +252,7 @@ impl<K: Connector> Pool<K> {
         self.0.stack.terminate_blocking(how).map(|report| self.shared().with_unseen(report))
     }
 
-    fn shared(&self) -> &Arc<Shared<K>> {
+    pub(crate) fn shared(&self) -> &Arc<Shared<K>> {
         &self.0.shared
     }
 }

@@ -32,9 +32,9 @@ pub enum BuildError {
         bytes_max: usize,
     },
     /// An option is out of its range.
-    #[error("`StubOptions::{field}` is {value}: it must be in {allowed}")]
+    #[error("the option `{field}` is {value}: it must be in {allowed}")]
     Option {
-        /// Which one.
+        /// Which one of `StubOptions`, or which one of `Reconnect`, as in `Reconnect::max`.
         field: &'static str,
         /// What was given.
         value: String,

@@ -14,9 +14,10 @@ use crate::endpoint::{DEFAULT_SOCKET, Dialer, Endpoint};
 use crate::handlers::Handlers;
 use crate::identity::Identity;
 use crate::inherited::Inherited;
-use crate::life::{Closed, OnClose, Plugin};
+use crate::life::{Closed, Definition, OnClose};
 use crate::messages::FailurePolicy;
 use crate::options::StubOptions;
+use crate::reconnect::Reconnect;
 use crate::stub::Stub;
 use crate::wire::Connection;
 
@@ -36,6 +37,7 @@ pub struct StubBuilder {
     failure_policy: Option<FailurePolicy>,
     pub(crate) handlers: Handlers,
     on_close: Option<OnClose>,
+    reconnect: Option<Reconnect>,
     clock: Clock,
 }
 
@@ -51,6 +53,7 @@ impl StubBuilder {
             failure_policy: None,
             handlers: Handlers::default(),
             on_close: None,
+            reconnect: None,
             clock: Clock::system(),
         }
     }
@@ -115,6 +118,16 @@ impl StubBuilder {
         self
     }
 
+    /// Starts the plugin again by itself when its connection is lost; without it nothing does.
+    ///
+    /// A failure of the first start is the caller's of [`Stub::start`]; [`Stub::run`] tries again by the policy.
+    /// `on_close` is told of every end before the delay begins, and may start the plugin at once. What the policy gives up
+    /// is logged as an error.
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = Some(reconnect);
+        self
+    }
+
     /// Counts the time that a stop may take on another clock, for tests; all other times are those of tokio.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -129,6 +142,9 @@ impl StubBuilder {
     pub fn build(self) -> Result<Stub, BuildError> {
         let identity = Identity::new(&self.name, &self.index)?;
         self.options.check()?;
+        if let Some(reconnect) = &self.reconnect {
+            reconnect.check()?;
+        }
         if self.handlers.events().is_empty() {
             return Err(BuildError::NoHandlers);
         }
@@ -137,8 +153,8 @@ impl StubBuilder {
             (Some(dialer), None) => Endpoint::Dialer(dialer),
             (None, None) => Endpoint::socket(&self.path)?,
         };
-        let Self { options, handlers, failure_policy, on_close, clock, .. } = self;
-        Ok(Stub::new(Plugin { identity, options, endpoint, handlers, failure_policy, on_close, clock }))
+        let Self { options, handlers, failure_policy, on_close, reconnect, clock, .. } = self;
+        Ok(Stub::new(Definition { identity, options, endpoint, handlers, failure_policy, on_close, reconnect, clock }))
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::update_queue::Updates;
 use crate::wire::{Metadata, Request};
 
 /// What a handler knows of its request besides the pod and the container.
@@ -13,16 +14,22 @@ pub struct HandlerCx {
     deadline: Option<tokio::time::Instant>,
     metadata: Metadata,
     token: CancellationToken,
+    updates: Updates,
 }
 
 impl HandlerCx {
-    pub(crate) fn of(request: &mut Request, generation: u64) -> Self {
+    pub(crate) fn of(request: &mut Request, generation: u64, updates: Updates) -> Self {
         Self {
             generation,
             deadline: request.deadline,
             metadata: std::mem::take(&mut request.metadata),
             token: request.token.clone(),
+            updates,
         }
+    }
+
+    pub(crate) fn updates(&self) -> &Updates {
+        &self.updates
     }
 
     /// Which generation of the stub the request came to.

@@ -27,8 +27,8 @@ pub struct StubOptions {
     /// How long after [`stop_grace`](Self::stop_grace) cleanup gets, 0 to 1 h. A stop returns at the latest one second
     /// after it. Default 1 s.
     pub stop_abort: Duration,
-    /// How many of our calls may wait for their answers, 1 to 128. Default 64: the Go side's queue has 256 frames, and
-    /// a call takes two at most.
+    /// How many of our calls may wait for their answers, and how many updates for their turn, 1 to 128. Default 64: the
+    /// Go side's queue has 256 frames, and a call takes two at most.
     pub calls_max: usize,
     /// How many handlers may run at once, 1 to 4,096. Default 64.
     pub handlers_max: usize,
@@ -84,7 +84,7 @@ impl StubOptions {
     }
 }
 
-fn within<T>(field: &'static str, value: T, allowed: RangeInclusive<T>) -> Result<(), BuildError>
+pub(crate) fn within<T>(field: &'static str, value: T, allowed: RangeInclusive<T>) -> Result<(), BuildError>
 where
     T: PartialOrd + std::fmt::Debug,
 {

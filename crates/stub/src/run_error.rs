@@ -13,4 +13,10 @@ pub enum RunError {
     /// The connection was lost while the plugin served.
     #[error("the connection to the runtime was lost")]
     Lost(#[source] Loss),
+    /// The connection was lost, and the last of the starts that followed failed.
+    #[error("the plugin did not start again: {message}")]
+    NotAgain {
+        /// Why that one failed.
+        message: String,
+    },
 }

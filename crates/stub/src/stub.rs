@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::contain;
 use landfall_lifecycle::{Reason, Report, SelfJoin, Shutdown, SpawnError, TaskSet, Terminate};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::builder::StubBuilder;
 use crate::life::{
-    CloseCause, Closed, Core, Course, Event, Generation, Life, Phase, Plugin, StartError, Started, drive,
+    CloseCause, Closed, Core, Course, Definition, Event, For, Generation, Life, Phase, Series, StartError, Started,
+    drive,
 };
-use crate::panics::contain;
 use crate::run_error::RunError;
 
 /// A plugin's end of the connection to the runtime, which can start again after any end.
@@ -41,7 +42,7 @@ impl Stub {
         StubBuilder::new(name.into(), index)
     }
 
-    pub(crate) fn new(plugin: Plugin) -> Self {
+    pub(crate) fn new(plugin: Definition) -> Self {
         let tasks = TaskSet::new(format!("stub {}-{}", plugin.identity.index, plugin.identity.name));
         let plugin = Arc::new(plugin);
         Self(Arc::new_cyclic(|stub| {
@@ -74,34 +75,38 @@ impl Stub {
     ///
     /// Dropping it stops the generation that it was starting; a later start waits for the end of that.
     pub async fn start(&self) -> Result<Started, StartError> {
-        self.start_generation().await.map(|(started, _)| started)
+        self.start_for(For::Caller).await.map(|(started, _)| started)
     }
 
-    async fn start_generation(&self) -> Result<(Started, Arc<Generation>), StartError> {
+    async fn start_for(
+        &self,
+        who: impl Fn(oneshot::Sender<Result<Started, StartError>>) -> For,
+    ) -> Result<(Started, Arc<Series>), StartError> {
         // A timer panics where the runtime's time is disabled.
         contain(|| drop(tokio::time::sleep(Duration::ZERO))).map_err(|_| StartError::NoRuntime)?;
         let mut changes = self.0.core.life.subscribe();
         loop {
             let is_free = match &*changes.borrow_and_update() {
-                Life::Idle(_) => true,
+                Life::Idle(_) | Life::Delayed(..) => true,
                 Life::Ending(..) => false,
-                Life::Starting(generation) | Life::Serving(generation, _) => {
-                    return Err(StartError::AlreadyStarted { generation: generation.number });
-                }
+                life @ (Life::Starting(_) | Life::Serving(..)) => return Err(life.taken()),
                 Life::Stuck(generation, _) => {
                     let (tasks, generation) = (generation.running(), generation.number);
                     return Err(StartError::StillRunning { generation, tasks });
                 }
             };
             if is_free {
-                if let Some((generation, answer)) = self.launch()? {
+                let series = Arc::<Series>::default();
+                if let Some(course) = self.course(Arc::clone(&series), 0, |_| true)? {
                     // Its answer may be on its way when this is dropped: that generation is to be stopped as well.
-                    let unheard = generation.stop.clone().drop_guard();
+                    let unheard = series.stop.clone().drop_guard();
+                    let (sender, answer) = oneshot::channel();
+                    self.launch(course, who(sender))?;
                     // Without an answer its task was dropped.
                     let answer = answer.await;
                     unheard.disarm();
                     let started = answer.unwrap_or(Err(StartError::Terminating))?;
-                    return Ok((started, generation));
+                    return Ok((started, series));
                 }
             } else if changes.changed().await.is_err() {
                 return Err(StartError::Terminating);
@@ -109,19 +114,34 @@ impl Stub {
         }
     }
 
-    /// Begins a generation; nothing if somebody else was faster.
-    fn launch(&self) -> Result<Option<(Arc<Generation>, Answer)>, StartError> {
+    /// Takes the phase for the generation that is to follow `before` in its series.
+    pub(crate) fn follow(&self, before: u64, series: Arc<Series>, attempts: u32) -> Result<Course, StartError> {
+        let course = self.course(series, attempts, |life| life.is_delayed_after(before))?;
+        course.ok_or_else(|| self.0.core.life.borrow().taken())
+    }
+
+    /// Takes the phase for a new generation, if it is `free` for it; nothing if somebody else was faster.
+    fn course(
+        &self,
+        series: Arc<Series>,
+        attempts: u32,
+        free: impl Fn(&Life) -> bool,
+    ) -> Result<Option<Course>, StartError> {
         let Handle { core, tasks, generations } = &*self.0;
         let number = generations.fetch_add(1, Ordering::Relaxed) + 1;
-        let generation = Generation::new(tasks, number).map_err(|_| StartError::Terminating)?;
+        let generation = Generation::new(tasks, number, series).map_err(|_| StartError::Terminating)?;
         let generation = Arc::new(generation);
-        if !core.on(&generation, Event::Start(Arc::clone(&generation))) {
-            return Ok(None);
-        }
-        let (sender, answer) = oneshot::channel();
-        let course = Course { core: Arc::clone(core), generation: Arc::clone(&generation) };
-        match tasks.spawn(format!("generation {number}"), drive(course, sender)) {
-            Ok(_) => Ok(Some((generation, answer))),
+        let mut event = Some(Event::Start(Arc::clone(&generation)));
+        let is_ours =
+            core.life.send_if_modified(|life| free(life) && event.take().is_some_and(|event| life.on(number, event)));
+        Ok(is_ours.then(|| Course::new(Arc::clone(core), generation, attempts)))
+    }
+
+    /// Begins a generation that has the phase.
+    pub(crate) fn launch(&self, course: Course, who: For) -> Result<(), StartError> {
+        let name = format!("generation {}", course.generation.number);
+        match self.0.tasks.spawn(name, drive(course, who)) {
+            Ok(_) => Ok(()),
             Err(SpawnError::Closed { .. }) => Err(StartError::Terminating),
             Err(_) => Err(StartError::NoRuntime),
         }
@@ -147,8 +167,9 @@ impl Stub {
         let Some(generation) = core.life.borrow().generation().cloned() else {
             return Ok(Report::new(tasks.name().to_owned(), Reason::Requested));
         };
+        // The token first: whoever sees it after that does not start again.
+        generation.series.stop.cancel();
         core.on(&generation, Event::End(CloseCause::Stopped));
-        generation.stop.cancel();
         if let Some(task) = generation.tasks.calling_task() {
             return Err(SelfJoin::new(tasks.name(), task));
         }
@@ -170,6 +191,8 @@ impl Stub {
 
     /// Waits until no generation is left, and says how the last one ended; none if there was none.
     ///
+    /// While the plugin is to start again by itself ([`Reconnect`](crate::Reconnect)) it waits on.
+    ///
     /// # Cancel safety
     ///
     /// Cancel safe: dropping it forgets the wait and nothing else.
@@ -181,9 +204,12 @@ impl Stub {
 
     /// Starts the plugin and serves until it is stopped; cancelling `token` stops it.
     ///
+    /// With a [`Reconnect`](crate::Reconnect) it serves on after losses, and waits for a runtime that is not up yet.
+    ///
     /// # Errors
     ///
-    /// [`RunError::Start`] if it does not start, [`RunError::Lost`] if its connection is lost.
+    /// [`RunError::Start`] if it does not start, [`RunError::Lost`] if its connection is lost,
+    /// [`RunError::NotAgain`] if it was lost and the policy gave up.
     ///
     /// # Cancel safety
     ///
@@ -192,20 +218,23 @@ impl Stub {
         let started = tokio::select! {
             biased;
             () = token.cancelled() => None,
-            result = self.start_generation() => Some(result?),
+            result = self.start_for(For::Patient) => Some(result?),
         };
         let closed = match started {
             None => None,
-            Some((_, generation)) => tokio::select! {
+            Some((_, series)) => tokio::select! {
                 biased;
                 () = token.cancelled() => None,
-                closed = self.gone(&generation) => Some(closed),
+                closed = self.over(&series) => Some(closed),
             },
         };
         match closed {
             // From a handler the stop has begun all the same.
             None => drop(self.stop().await),
             Some(Some(Closed { cause: CloseCause::Lost(loss), .. })) => return Err(RunError::Lost(loss)),
+            Some(Some(Closed { cause: CloseCause::Refused(message), .. })) => {
+                return Err(RunError::NotAgain { message });
+            }
             Some(_) => {}
         }
         Ok(())
@@ -216,10 +245,14 @@ impl Stub {
         &self.0.core
     }
 
-    async fn gone(&self, generation: &Generation) -> Option<Closed> {
+    pub(crate) fn tasks(&self) -> &TaskSet {
+        &self.0.tasks
+    }
+
+    async fn over(&self, series: &Series) -> Option<Closed> {
         let mut changes = self.0.core.life.subscribe();
-        let _life = changes.wait_for(|_| generation.ended.get().is_some()).await;
-        generation.ended.get().map(|ended| ended.closed.clone())
+        let _life = changes.wait_for(|_| series.over.get().is_some()).await;
+        series.over.get().cloned()
     }
 }
 
@@ -235,8 +268,6 @@ async fn overdue(generation: &Generation, how: &Shutdown) -> Report {
     how.sleep_until(how.abort() + OVERDUE_AFTER).await;
     generation.tasks.report()
 }
-
-type Answer = oneshot::Receiver<Result<Started, StartError>>;
 
 impl Terminate for Stub {
     fn name(&self) -> Cow<'_, str> {

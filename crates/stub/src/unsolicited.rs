@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use prost::Message;
-use tokio::time::{Instant, timeout_at};
-
-use crate::life::{Life, RUNTIME_SERVICE};
-use crate::messages::{ContainerUpdate, UpdateContainersRequest, UpdateContainersResponse};
+use crate::handler_cx::HandlerCx;
+use crate::life::Life;
+use crate::messages::ContainerUpdate;
 use crate::stub::Stub;
 use crate::update::{Update, into_messages};
-use crate::wire::{CallError, Code, Loss, Method};
+use crate::update_queue::{PendingUpdate, Wanted};
+use crate::wire::{CallError, Code, Loss};
 use crate::wish_error::WishError;
-use landfall_lifecycle::Terminate;
-
-const UPDATE: Method = Method { service: RUNTIME_SERVICE, name: "UpdateContainers" };
 
 /// Why an unsolicited update was not made, or is not known to have been.
 #[derive(Debug, thiserror::Error)]
@@ -22,20 +18,20 @@ pub enum UpdateError {
     /// One of the updates is not well formed; none was sent.
     #[error("an update is not well formed")]
     Wish(#[from] WishError),
-    /// The plugin is not serving; nothing was sent.
+    /// The plugin is not serving, or stopped serving before the update had its turn; nothing was sent.
     #[error("the plugin is not serving: start it first")]
     NotServing,
-    /// It was asked for inside of a handler, which the runtime waits for before it would make the update; nothing was
-    /// sent.
+    /// It was awaited inside of a handler, which the runtime waits for before it would make the update.
+    /// [`Stub::update`] has sent nothing; a [`PendingUpdate`] is sent all the same, once the handler has returned.
     #[error(
-        "the handler of {task} waits for an update, which waits for the handler: return updates from it instead, or ask from a task of your own"
+        "the handler of {task} waits for an update, which waits for the handler: ask by `HandlerCx::update_later`, and await that outside of it"
     )]
     InHandler {
         /// The handler's method.
         task: String,
     },
-    /// Handlers ran all the time; nothing was sent.
-    #[error("handlers ran for {after:?} without a pause: see `StubOptions::update_timeout`")]
+    /// Handlers ran all the time, or updates before it took too long; nothing was sent.
+    #[error("handlers, or updates asked for before, took {after:?}: see `StubOptions::update_timeout`")]
     Busy {
         /// How long it was waited for.
         after: Duration,
@@ -62,8 +58,8 @@ pub enum UpdateError {
         /// What is allowed.
         bytes_max: usize,
     },
-    /// Too many calls wait for their answers; nothing was sent.
-    #[error("{calls_max} calls wait for their answers: see `StubOptions::calls_max`")]
+    /// Too many updates wait; nothing was sent.
+    #[error("{calls_max} updates wait already: see `StubOptions::calls_max`")]
     TooMany {
         /// How many may.
         calls_max: usize,
@@ -85,8 +81,10 @@ pub enum UpdateError {
 impl Stub {
     /// Updates containers without being asked by the runtime, and gives those updates that failed.
     ///
-    /// Waits until no handler runs: the runtime makes no update before it has the answers to its requests. The whole
-    /// takes [`update_timeout`](crate::StubOptions::update_timeout) at most.
+    /// Waits until no handler runs: the runtime makes no update before it has the answers to its requests. Updates are
+    /// made one after the other, in the order in which they were asked for, those of
+    /// [`HandlerCx::update_later`](crate::HandlerCx::update_later) among them. The whole takes
+    /// [`update_timeout`](crate::StubOptions::update_timeout) at most.
     ///
     /// # Errors
     ///
@@ -97,33 +95,52 @@ impl Stub {
     /// Dropped while handlers run, nothing is sent. Dropped later, the update is sent whole and its answer is lost.
     pub async fn update(&self, updates: impl IntoIterator<Item = Update>) -> Result<Vec<ContainerUpdate>, UpdateError> {
         let update = into_messages(updates.into_iter().collect(), None)?;
-        let (generation, wire) = match &*self.core().life.borrow() {
-            Life::Serving(generation, wire) => (generation.clone(), wire.clone()),
+        let updates = match &*self.core().life.borrow() {
+            Life::Serving(_, updates) => updates.clone(),
             _ => return Err(UpdateError::NotServing),
         };
-        if let Some(task) = generation.handlers.calling_task() {
+        if let Some(task) = updates.calling_handler() {
             return Err(UpdateError::InHandler { task });
         }
-        let after = self.core().plugin.options.update_timeout;
-        let deadline = Instant::now() + after;
-        let idle = async {
-            tokio::select! {
-                biased;
-                loss = wire.lost() => Err(UpdateError::Lost(loss)),
-                () = wire.running().none() => Ok(()),
-            }
-        };
-        timeout_at(deadline, idle).await.map_err(|_| UpdateError::Busy { after })??;
-        let left = deadline.saturating_duration_since(Instant::now());
-        let request = UpdateContainersRequest { update, evict: Vec::new() };
-        let answer = wire.call(&UPDATE, &request, left).await.map_err(|error| UpdateError::of(error, after))?;
-        let answer = UpdateContainersResponse::decode(answer);
-        Ok(answer.map_err(|error| UpdateError::Unreadable { message: error.to_string() })?.failed)
+        updates.ask(update, Wanted::WhileAwaited)?.await
+    }
+}
+
+impl HandlerCx {
+    /// Asks for updates of containers that are made once no handler runs, this one included.
+    ///
+    /// The runtime holds its lock until the handler has answered, so nothing can be updated before that, but for what
+    /// the answer itself has. The update is queued behind those that wait already, and has
+    /// [`update_timeout`](crate::StubOptions::update_timeout) from now on. What comes of it is the outcome of the
+    /// [`PendingUpdate`]: await it in a task of your own, or drop it, and failures are logged as warnings.
+    ///
+    /// # Errors
+    ///
+    /// - [`UpdateError::Wish`] if an update is not well formed.
+    /// - [`UpdateError::NotServing`] if the plugin is stopping.
+    /// - [`UpdateError::TooMany`] if [`calls_max`](crate::StubOptions::calls_max) updates wait already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use landfall_stub::{Resources, Stub, Update};
+    ///
+    /// let stub = Stub::builder("yield", 10).on_start_container(async |cx, pod, _container| {
+    ///     // A start has no answer that updates could be part of.
+    ///     if let Some(other) = pod.annotations.get("yields.example.com") {
+    ///         cx.update_later([Update::new(other, Resources::new().cpu_shares(2))])?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn update_later(&self, updates: impl IntoIterator<Item = Update>) -> Result<PendingUpdate, UpdateError> {
+        let update = into_messages(updates.into_iter().collect(), None)?;
+        self.updates().ask(update, Wanted::Anyway)
     }
 }
 
 impl UpdateError {
-    fn of(error: CallError, after: Duration) -> Self {
+    pub(crate) fn of(error: CallError, after: Duration) -> Self {
         match error {
             CallError::Answered(status) => Self::Refused { code: status.code, message: status.message },
             CallError::TimedOut { .. } => Self::TimedOut { after },

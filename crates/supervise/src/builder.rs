@@ -155,6 +155,9 @@ impl SupervisorBuilder {
     ///
     /// The first [`SpecError`] found.
     pub fn check(&self) -> Result<(), SpecError> {
+        if self.name.is_empty() {
+            return Err(SpecError::EmptyName);
+        }
         let Settings { strategy, auto_shutdown, period, children_max, stuck_after, .. } = self.settings;
         if period.is_zero() {
             let (value, allowed) = ("0".to_owned(), "more than 0");
@@ -164,6 +167,9 @@ impl SupervisorBuilder {
         SpecError::of_limit("stuck_after", &self.name, stuck_after)?;
         if let Some(routing) = &self.routing {
             routing.check(&self.name)?;
+        }
+        if self.template.is_some() && strategy != Strategy::SimpleOneForOne {
+            return Err(SpecError::StrategyOfTemplate { strategy });
         }
         if strategy == Strategy::Dynamic {
             if auto_shutdown != AutoShutdown::Never {

@@ -113,6 +113,10 @@ impl Events {
     }
 
     /// The same as a `Stream`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped wait for the next item loses no event.
     pub fn into_stream(self) -> impl Stream<Item = Result<TreeEvent, Lagged>> + Send {
         stream::unfold(self, |mut events| async move { events.recv().await.map(|event| (event, events)) })
     }

@@ -52,7 +52,7 @@ impl Exit {
     /// An error, as an exit.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error: Box<dyn Error + Send + Sync> = error.into();
-        if error.is::<Declined>() { Self::Declined } else { Self::Failed(Failure(Arc::new(Held(Some(error))))) }
+        if error.is::<Declined>() { Self::Declined } else { Self::Failed(Failure::new(error)) }
     }
 
     /// Whether it is an end in order: a transient child is not restarted after it.
@@ -112,32 +112,41 @@ impl serde::Serialize for Exit {
 
 /// The error of a child, shared by all who hear of it. Equal errors have equal texts.
 ///
-/// It is shown with what it came from, as `reading the offsets: no such file`, and no further than 16 causes.
+/// It is shown with what it came from, as `reading the offsets: no such file`, and no further than 16 causes. The text is
+/// made once, where the error becomes an [`Exit`]: in the child's own task, and not in its supervisor.
 #[derive(Clone)]
 pub struct Failure(Arc<Held>);
 
 /// The error, whose code is a user's: it is dropped and shown where a panic is contained.
-struct Held(Option<Box<dyn Error + Send + Sync>>);
+struct Held {
+    error: Option<Box<dyn Error + Send + Sync>>,
+    text: Box<str>,
+}
 
 impl Failure {
+    fn new(error: Box<dyn Error + Send + Sync>) -> Self {
+        let text = contain(|| chain(&*error)).unwrap_or_else(panicked).into();
+        Self(Arc::new(Held { error: Some(error), text }))
+    }
+
     /// The error itself.
     #[must_use]
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
-        self.0.0.as_deref().expect("it is taken by its drop alone")
+        self.0.error.as_deref().expect("it is taken by its drop alone")
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         // Silently: this may happen under a lock, where nothing is logged.
-        drop(contain(|| drop(self.0.take())));
+        drop(contain(|| drop(self.error.take())));
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The text, and not all that an error knows: some have a backtrace in their `Debug`.
-        f.debug_tuple("Failure").field(&self.to_string()).finish()
+        f.debug_tuple("Failure").field(&self.0.text).finish()
     }
 }
 
@@ -163,7 +172,7 @@ fn panicked(message: String) -> String {
 
 impl PartialEq for Failure {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.to_string() == other.to_string()
+        self.0.text == other.0.text
     }
 }
 
@@ -171,7 +180,7 @@ impl Eq for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&contain(|| chain(self.error())).unwrap_or_else(panicked))
+        f.write_str(&self.0.text)
     }
 }
 

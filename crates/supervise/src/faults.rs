@@ -9,12 +9,24 @@ use std::sync::OnceLock;
 /// A place in the code where something can be made to go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// A backlog takes a request in that nobody hands back, beside its end.
+    AcceptLate,
+    /// A request of a backlog expires by a look from before, whatever has become of it.
+    ExpireUnlooked,
     /// A delayed restart keeps its timer when the supervisor ends, and is made after it.
     FireLate,
+    /// A request that is put back in a backlog counts as never committed.
+    ForgetCommit,
     /// The task set of an instance is forgotten when its future ends.
     ForgetTasks,
+    /// The end of a backlog hands nothing back.
+    KeepWaiting,
     /// A restart takes the old instance for gone without a stop.
     LeaveOld,
+    /// The task that keeps a backlog's time is on a set that nobody ends.
+    LeaveTime,
+    /// A child that leaves a backlog does not look whether that ends.
+    LeaveUnlooked,
     /// The end leaves out of the report what is stuck.
     NameNoStuck,
     /// An instance that was asked to stop is not waited for.
@@ -23,17 +35,26 @@ pub(crate) enum Fault {
     StopInStartOrder,
     /// An instance that outlives its stop limit is not aborted.
     SwallowAbort,
+    /// A child waits at a backlog by a look from before.
+    WaitUnlooked,
 }
 
 /// Every fault with the name that arms it.
 const FAULTS: &[(&str, Fault)] = &[
+    ("accept-late", Fault::AcceptLate),
+    ("expire-unlooked", Fault::ExpireUnlooked),
     ("fire-late", Fault::FireLate),
+    ("forget-commit", Fault::ForgetCommit),
     ("forget-tasks", Fault::ForgetTasks),
+    ("keep-waiting", Fault::KeepWaiting),
     ("leave-old", Fault::LeaveOld),
+    ("leave-time", Fault::LeaveTime),
+    ("leave-unlooked", Fault::LeaveUnlooked),
     ("name-no-stuck", Fault::NameNoStuck),
     ("skip-join", Fault::SkipJoin),
     ("stop-in-start-order", Fault::StopInStartOrder),
     ("swallow-abort", Fault::SwallowAbort),
+    ("wait-unlooked", Fault::WaitUnlooked),
 ];
 
 /// Whether this fault is armed.

@@ -11,6 +11,12 @@
 #[doc = include_str!("../../../docs/supervision.md")]
 mod page {}
 
+#[cfg(all(doctest, feature = "backlog"))]
+#[doc = include_str!("../../../docs/backlog.md")]
+mod backlog_page {}
+
+#[cfg(feature = "backlog")]
+pub mod backlog;
 mod backoff;
 mod builder;
 mod call_error;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::child_id::ChildId;
-use crate::policy::{AutoShutdown, RestartType, ShutdownPolicy, SpecInfo};
+use crate::policy::{AutoShutdown, RestartType, ShutdownPolicy, SpecInfo, Strategy};
 
 /// The longest start limit, stop limit and period that may be asked for: 365 days.
 const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -12,6 +12,9 @@ const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
+    /// The name of the supervisor is empty.
+    #[error("the name of the supervisor is empty")]
+    EmptyName,
     /// An id is empty.
     #[error("a child has an empty id")]
     EmptyId,
@@ -58,6 +61,12 @@ pub enum SpecError {
     /// The strategy is simple-one-for-one, and there is no template.
     #[error("the strategy simple-one-for-one needs a template")]
     TemplateMissing,
+    /// There is a template, and the strategy is another.
+    #[error("the strategy is {strategy}: a supervisor with a template is simple-one-for-one")]
+    StrategyOfTemplate {
+        /// The strategy.
+        strategy: Strategy,
+    },
     /// There are static children beside a template.
     #[error("a supervisor with a template has no other children")]
     ChildrenBesideTemplate,

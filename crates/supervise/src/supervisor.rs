@@ -295,7 +295,7 @@ impl Terminate for Supervisor {
     fn terminate<'a>(&'a self, how: &'a Shutdown) -> BoxFuture<'a, Result<Report, SelfJoin>> {
         let (core, how) = (Arc::clone(self.core()), how.clone());
         Box::pin(async move {
-            let report = Ending::terminate(Arc::clone(&core), how).await?;
+            let report = core.driven(Ending::terminate(Arc::clone(&core), how)).await?;
             Self::settle(&core).await;
             Ok(report)
         })
@@ -304,7 +304,7 @@ impl Terminate for Supervisor {
     fn ended(&self) -> BoxFuture<'_, ()> {
         let core = Arc::clone(self.core());
         Box::pin(async move {
-            Ending::ended(Arc::clone(&core)).await;
+            core.driven(Ending::ended(Arc::clone(&core))).await;
             Self::settle(&core).await;
         })
     }

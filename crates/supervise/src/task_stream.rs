@@ -34,8 +34,7 @@ pub struct TaskStream<A, T> {
     items: Box<dyn Iterator<Item = A> + Send>,
     factory: Arc<Factory<A, T>>,
     running: Queue<Running<A, T>>,
-    /// Numbers the tasks, whose ids must differ in most supervisors.
-    started: u64,
+    has_started: bool,
     tasks_max: NonZeroUsize,
     task_limit: Option<Duration>,
     stop: CancellationToken,
@@ -81,7 +80,8 @@ impl Supervisor {
     ///
     /// At most as many at once as the machine has processors, unless [told](TaskStream::tasks_max) otherwise. The results
     /// come in the order of the items; each has its item with it. What fails, is too slow or cannot be started is a
-    /// result too, and the others go on.
+    /// result too, and the others go on. A task's id is `id` with a number behind it that no other task of a stream under
+    /// this supervisor has.
     ///
     /// # Examples
     ///
@@ -118,7 +118,7 @@ impl Supervisor {
             items: Box::new(items.into_iter()),
             factory: Arc::new(move |cx, item| factory(cx, item).boxed()),
             running: Queue::Ordered(FuturesOrdered::new()),
-            started: 0,
+            has_started: false,
             tasks_max: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             task_limit: None,
             _link: stop.clone().drop_guard(),
@@ -136,7 +136,7 @@ impl<A: Clone + Send + 'static, T: Send + 'static> TaskStream<A, T> {
 
     /// Gives the results as they come, in place of the order of the items. It changes nothing once a task was started.
     pub fn unordered(mut self) -> Self {
-        if self.started == 0 {
+        if !self.has_started {
             self.running = Queue::Unordered(FuturesUnordered::new());
         }
         self
@@ -177,14 +177,21 @@ impl<A: Clone + Send + 'static, T: Send + 'static> TaskStream<A, T> {
     }
 
     /// The same as a `Stream`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped wait for the next item loses no result; the stream dropped stops its tasks.
     pub fn into_stream(self) -> impl Stream<Item = TaskResult<A, T>> + Send {
         stream::unfold(self, |mut tasks| async move { tasks.next().await.map(|result| (result, tasks)) })
     }
 
     /// One task, from its start to its end.
     fn task(&mut self, item: A) -> Running<A, T> {
-        self.started += 1;
-        let id = ChildId::from(format!("{}-{}", self.id, self.started));
+        self.has_started = true;
+        // Numbered through all streams: in most supervisors ids must differ.
+        let number = self.supervisor.core().next_task();
+        // One that is empty stays so, and is refused as such.
+        let id = if self.id.as_str().is_empty() { self.id.clone() } else { format!("{}-{number}", self.id).into() };
         let (supervisor, factory) = (self.supervisor.clone(), Arc::clone(&self.factory));
         let (link, limit) = (self.stop.child_token(), self.task_limit);
         let result = one_task(supervisor, (id, self.place), link, limit, {
@@ -252,6 +259,9 @@ impl<F: Future> Queue<F> {
 
 impl<A, T> fmt::Debug for TaskStream<A, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskStream").field("id", &self.id).field("started", &self.started).finish_non_exhaustive()
+        f.debug_struct("TaskStream")
+            .field("id", &self.id)
+            .field("has_started", &self.has_started)
+            .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 //! A task that heeds nothing, and so is aborted, has a name that begins with [`HEEDLESS`](crate::observed::judge::HEEDLESS);
 //! every other one has to finish. What a twin is to be found by its place stands on one line with that place.
 
+pub mod backlog;
 pub mod blocking;
 pub mod child_process;
 pub mod pool;

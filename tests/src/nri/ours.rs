@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use landfall_stub::messages::{Container, PodSandbox};
-use landfall_stub::{BoxError, EventMask, HandlerCx, Stub, StubBuilder, Update};
+use landfall_stub::messages::{Container, ContainerUpdate, PodSandbox};
+use landfall_stub::{BoxError, EventMask, HandlerCx, PendingUpdate, Stub, StubBuilder, Update, UpdateError};
 use prost::Message;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -36,7 +36,8 @@ struct Plugin {
     /// The runtime's configuration has another one for a plugin that it launches.
     script: Mutex<Script>,
     seen: Mutex<Vec<Line>>,
-    /// Whether a handler asks for an update, and whether that is under way.
+    /// What a handler has asked for, and whether it has been looked at.
+    inside: Mutex<Option<PendingUpdate>>,
     asks: Notify,
     asked: Notify,
 }
@@ -55,40 +56,24 @@ impl Ours {
         std::mem::take(&mut *self.plugin.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// As Go's plugin does it: `container-0`, which fails, and `container-1`.
     pub(super) fn unsolicited(&self, wish: &str) -> impl Future<Output = Result<Vec<Line>, Trouble>> + use<> {
-        let updates = ["container-0", "container-1"].map(|container| wishes::update(wish, container));
+        let updates = unasked(wish);
         let stub = self.stub.clone();
-        async move {
-            let mut lines = Vec::new();
-            let updates: Vec<Update> = updates.into_iter().collect::<Result<_, _>>()?;
-            match stub.update(updates).await {
-                Err(error) => lines.push(vec![Part::Text(format!("= error {error}"))]),
-                Ok(failed) => {
-                    let failed = failed.iter().map(|update| Part::Message(UPDATE, update.encode_to_vec()));
-                    lines.extend(failed.map(|update| vec![Part::Text("failed".to_owned()), update]));
-                    lines.push(vec![Part::Text("= ok".to_owned())]);
-                }
-            }
-            Ok(lines)
-        }
+        async move { Ok(told(stub.update(updates?).await)) }
     }
 
-    /// The same once a handler asks for it, which goes on when the update is under way.
-    pub(super) fn unsolicited_from_inside(
-        &self,
-        wish: &str,
-    ) -> impl Future<Output = Result<Vec<Line>, Trouble>> + use<> {
+    /// The outcome of what the handler of a creation asks for, which waits until that has been looked at.
+    pub(super) fn unsolicited_from_inside(&self) -> impl Future<Output = Result<Vec<Line>, Trouble>> + use<> {
         let plugin = Arc::clone(&self.plugin);
-        let update = self.unsolicited(wish);
         async move {
             plugin.asks.notified().await;
-            let mut update = pin!(update);
-            let early = poll_fn(|cx| Poll::Ready(update.as_mut().poll(cx))).await;
+            let pending = plugin.inside.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let mut pending = pending.ok_or_else(|| Trouble::Ours("no handler asked for an update".to_owned()))?;
+            let early = poll_fn(|cx| Poll::Ready(pin!(&mut pending).poll(cx))).await;
             plugin.asked.notify_one();
             match early {
                 Poll::Ready(_) => Err(Trouble::Ours("an update went out while a handler ran".to_owned())),
-                Poll::Pending => update.await,
+                Poll::Pending => Ok(told(pending.await)),
             }
         }
     }
@@ -128,9 +113,30 @@ pub fn serve() -> Result<(), Box<dyn std::error::Error>> {
 
 pub(super) const UPDATE: &str = "ContainerUpdate";
 
+/// As Go's plugin does it: of `container-0`, which fails, and of `container-1`.
+fn unasked(wish: &str) -> Result<Vec<Update>, Trouble> {
+    ["container-0", "container-1"].into_iter().map(|container| wishes::update(wish, container)).collect()
+}
+
+fn told(outcome: Result<Vec<ContainerUpdate>, UpdateError>) -> Vec<Line> {
+    let failed = match outcome {
+        Err(error) => return vec![vec![Part::Text(format!("= error {error}"))]],
+        Ok(failed) => failed,
+    };
+    let failed = failed.iter().map(|update| Part::Message(UPDATE, update.encode_to_vec()));
+    let failed = failed.map(|update| vec![Part::Text("failed".to_owned()), update]);
+    failed.chain([vec![Part::Text("= ok".to_owned())]]).collect()
+}
+
 impl Plugin {
     fn new(script: Script) -> Arc<Self> {
-        Arc::new(Self { script: Mutex::new(script), seen: Mutex::default(), asks: Notify::new(), asked: Notify::new() })
+        Arc::new(Self {
+            script: Mutex::new(script),
+            seen: Mutex::default(),
+            inside: Mutex::default(),
+            asks: Notify::new(),
+            asked: Notify::new(),
+        })
     }
 
     fn script(&self) -> Script {
@@ -211,10 +217,10 @@ impl Plugin {
                     .see("UpdatePodSandbox", [of_pod(&request.pod.unwrap_or_default())].into_iter().chain(resources));
                 async { Ok(()) }
             })
-            .on_create_container(move |_, pod, container| {
+            .on_create_container(move |cx, pod, container| {
                 creates.see("CreateContainer", [of_pod(&pod), of_container(&container)]);
                 let plugin = Arc::clone(&creates);
-                async move { plugin.create().await }
+                async move { plugin.create(&cx).await }
             })
             .on_update_container(move |_, pod, container, resources| {
                 let resources = message("LinuxResources", &resources);
@@ -236,12 +242,14 @@ impl Plugin {
             })
     }
 
-    async fn create(&self) -> Result<landfall_stub::Adjustment, BoxError> {
+    async fn create(&self, cx: &HandlerCx) -> Result<landfall_stub::Adjustment, BoxError> {
         let script = self.script();
         if !script.fail.is_empty() {
             return Err(script.fail.into());
         }
-        if script.inside {
+        if !script.inside.is_empty() {
+            let pending = cx.update_later(unasked(&script.inside)?)?;
+            *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
             self.asks.notify_one();
             self.asked.notified().await;
         }

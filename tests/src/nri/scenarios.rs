@@ -145,7 +145,7 @@ async fn written(world: &mut World, name: &str, known: &Known) -> Result<(), Tro
         }
         "update-from-inside-a-handler" => {
             world.runtime(1, 2, 0).await?;
-            world.plugin(&Script { inside: true, ..script }).await?;
+            world.plugin(&Script { inside: "cpu".to_owned(), ..script }).await?;
             world.created_and_updated("cpu").await?;
             world.call("StartContainer").await
         }

@@ -15,8 +15,8 @@ pub(super) struct Script {
     pub(super) update: String,
     /// What it changes of `container-1` when it is synchronized.
     pub(super) update_at_sync: String,
-    /// Whether the handler of a creation has an update asked for that belongs to no event, and waits until it is.
-    pub(super) inside: bool,
+    /// What the handler of a creation asks for outside of its answer; then it waits until that has been looked at.
+    pub(super) inside: String,
     /// With what it fails the creation of a container.
     pub(super) fail: String,
     /// Why it rejects what plugins want of a container.
@@ -39,7 +39,7 @@ impl Script {
             adjust: text("adjust"),
             update: text("update"),
             update_at_sync: text("update_at_sync"),
-            inside: json["inside"].as_bool().unwrap_or_default(),
+            inside: text("inside"),
             fail: text("fail"),
             reject: text("reject"),
         }

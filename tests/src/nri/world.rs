@@ -135,14 +135,14 @@ impl World {
         self.updated(wish, answered).await
     }
 
-    /// Has a container created, and the same update asked for while our handler runs; it goes out when that has
-    /// returned. Go's stub would send it at once, and hang: there it is asked for after the creation.
+    /// Has a container created, whose handler asks for an update on our side; it goes out when that has returned. Go's
+    /// stub would send it at once, and hang: there it is asked for after the creation.
     pub(super) async fn created_and_updated(&mut self, wish: &str) -> Result<(), Trouble> {
         let Some(ours) = self.ours.first() else {
             self.call("CreateContainer").await?;
             return self.unsolicited(wish).await;
         };
-        let update = ours.unsolicited_from_inside(wish);
+        let update = ours.unsolicited_from_inside();
         let (called, answered) = tokio::join!(self.call("CreateContainer"), update);
         called?;
         let answered = self.shown(answered?).await?;

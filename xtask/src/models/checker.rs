@@ -9,6 +9,8 @@ pub(crate) struct Checker {
     /// What puts its primitives in the place of std's.
     pub(super) cfg: &'static str,
     pub(super) package: &'static str,
+    /// Of the package, those with models in what they add.
+    pub(super) features: &'static str,
     /// The variable that bounds what is explored, and its values.
     pub(super) bound: &'static str,
     pub(super) bound_gate: &'static str,
@@ -20,7 +22,7 @@ pub(crate) struct Checker {
 }
 
 /// Every schedule of a small model, up to a number of preemptions.
-pub(crate) const LOOM: &[Checker] = &[LIFECYCLE, POOL];
+pub(crate) const LOOM: &[Checker] = &[LIFECYCLE, POOL, SUPERVISE];
 
 /// Random schedules of a model that is too large to explore.
 pub(crate) const SHUTTLE: &[Checker] = &[TREE];
@@ -29,6 +31,7 @@ const LIFECYCLE: Checker = Checker {
     name: "loom",
     cfg: "landfall_loom",
     package: "landfall-lifecycle",
+    features: "",
     bound: "LOOM_MAX_PREEMPTIONS",
     bound_gate: "2",
     bound_full: "3",
@@ -49,6 +52,7 @@ const LIFECYCLE: Checker = Checker {
         ("waker-after-check", "every_waiter_is_woken"),
         ("forget-last-waiter", "a_waiter_that_stops_takes_no_other_with_it"),
         ("wake-uncontained", "a_waker_that_panics_costs_no_other_its_wake"),
+        ("drop-uncontained", "a_waker_whose_destructor_panics_costs_nobody_a_wake"),
         ("waker-after-check", "a_task_that_parks_beside_an_abort_is_woken_or_sees_it"),
         ("count-after-wake", "a_task_that_parks_beside_its_own_abort_is_woken_or_sees_it"),
         ("count-after-wake", "a_task_aborted_twice_leaves_once"),
@@ -91,10 +95,28 @@ const POOL: Checker = Checker {
     ..LIFECYCLE
 };
 
+const SUPERVISE: Checker = Checker {
+    package: "landfall-supervise",
+    features: "backlog",
+    // One lock decides here, too.
+    bound_gate: "4",
+    bound_full: "8",
+    planted: &[
+        ("supervise/expire-unlooked", "a_commit_beside_a_deadline_is_one_of_them"),
+        ("supervise/forget-commit", "a_request_that_is_put_back_beside_its_deadline_is_unknown"),
+        ("supervise/wait-unlooked", "a_put_beside_a_wait_wakes_the_child"),
+        ("supervise/wait-unlooked", "an_end_beside_a_wait_wakes_the_child"),
+        ("supervise/accept-late", "a_put_beside_an_end_is_refused_or_handed_back"),
+        ("supervise/leave-unlooked", "a_child_that_goes_beside_an_end_leaves_nobody_waiting"),
+    ],
+    ..LIFECYCLE
+};
+
 const TREE: Checker = Checker {
     name: "shuttle",
     cfg: "landfall_shuttle",
     package: "landfall-lifecycle",
+    features: "",
     bound: "LANDFALL_SCHEDULES",
     bound_gate: "4000",
     bound_full: "100000",

@@ -75,7 +75,8 @@ fn of(workspace: &Workspace, checker: &Checker, effort: Effort<'_>) -> Result<Ta
 }
 
 fn build(workspace: &Workspace, checker: &Checker) -> Result<PathBuf, String> {
-    let mut command = cargo::cargo(&["test", "--package", checker.package, "--lib", "--release", "--no-run"]);
+    let package = ["test", "--package", checker.package, "--features", checker.features];
+    let mut command = cargo::cargo(&[&package[..], &["--lib", "--release", "--no-run"]].concat());
     command
         .current_dir(&workspace.root)
         .env("RUSTFLAGS", format!("--cfg {} --cfg landfall_faults", checker.cfg))

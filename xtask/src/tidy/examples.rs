@@ -4,12 +4,18 @@ use super::finding::Finding;
 use super::tree::Tree;
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let is_example = |path: &str| path.starts_with("crates/") && path.split('/').nth(2) == Some("examples");
     tree.with_extension("rs")
-        .filter(|(file, _)| is_example(&file.path))
-        .filter(|(file, _)| !is_numbered(file.path.split('/').nth(3).unwrap_or_default()))
+        .filter(|(file, _)| name(&file.path).is_some_and(|name| !is_numbered(name)))
         .map(|(file, _)| Finding::of(&file.path, "begins with no number: `01-name`"))
         .collect()
+}
+
+/// The name of an example, of a crate or of `tests`.
+fn name(path: &str) -> Option<&str> {
+    match path.split('/').collect::<Vec<_>>()[..] {
+        ["crates", _, "examples", name, ..] | ["tests", "examples", name, ..] => Some(name),
+        _ => None,
+    }
 }
 
 fn is_numbered(name: &str) -> bool {
@@ -28,7 +34,7 @@ mod tests {
         let sound =
             ["crates/pool/examples/01-claim.rs", "crates/pool/examples/02-tower/main.rs", "crates/pool/src/a.rs"];
         assert_eq!(check(&Tree::planted(&sound.map(|path| (path, "")))), []);
-        for path in ["crates/pool/examples/claim.rs", "crates/pool/examples/1-claim.rs"] {
+        for path in ["crates/pool/examples/claim.rs", "crates/pool/examples/1-claim.rs", "tests/examples/axum.rs"] {
             assert_found(&check(&Tree::planted(&[(path, "")])), path, "no number");
         }
     }

@@ -84,12 +84,12 @@ impl<'a> Row<'a> {
 }
 
 /// What stands in backticks.
-fn names(cell: &str) -> Vec<&str> {
+pub(super) fn names(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
 /// Whether a test's whole path ends with these modules and this name.
-fn is_named(test: &str, name: &str) -> bool {
+pub(super) fn is_named(test: &str, name: &str) -> bool {
     name.contains("::") && test.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
 }
 
@@ -100,7 +100,8 @@ fn is_twin(tree: &Tree, name: &str) -> bool {
     let program = format!("tests/src/bin/scenario-{scenario}.rs");
     // Scenarios with one beginning may have one load.
     let beginning = scenario.split('-').next().unwrap_or(scenario);
-    let loads = [scenario.replace('-', "_"), beginning.to_owned()].map(|name| format!("tests/src/loads/{name}"));
+    let names = [scenario.replace('-', "_"), scenario.replacen('-', "/", 1), beginning.to_owned()];
+    let loads = names.map(|name| format!("tests/src/loads/{name}"));
     let has = |path: &str| tree.text(path).is_some_and(|text| text.contains(&format!("\"{fault}\"")));
     let is_observed = tree.text(&program).is_some_and(|text| text.contains("Observed::new"));
     let has_load = loads.iter().any(|load| has(&format!("{load}.rs")) || has(&format!("{load}/mod.rs")));
@@ -113,7 +114,7 @@ fn is_planted(tree: &Tree, name: &str) -> bool {
 }
 
 /// Every test function with the modules that its file's path gives it: `crates::pool::tests::it::claim::waits`.
-fn tests(tree: &Tree) -> Vec<String> {
+pub(super) fn tests(tree: &Tree) -> Vec<String> {
     let mut tests = Vec::new();
     for (file, text) in tree.with_extension("rs") {
         let path = file.path.trim_end_matches(".rs").trim_end_matches("/mod").trim_end_matches("/main");

@@ -9,15 +9,18 @@ mod api;
 mod attributes;
 mod cancel_safety;
 mod changelog;
+mod cut;
 mod defaults;
 mod examples;
 mod finding;
+mod futures;
 mod guarantees;
 mod headers;
 mod layering;
 mod length;
 mod links;
 mod manifests;
+mod parity;
 mod places;
 mod programs;
 mod signatures;
@@ -38,6 +41,7 @@ struct Rule<T> {
 const OF_TREE: &[Rule<Tree>] = &[
     Rule { says: "every file opens with what it is", check: headers::check },
     Rule { says: "async functions say what dropping them does", check: cancel_safety::check },
+    Rule { says: "futures of libraries are cut at every poll", check: cut::check },
     Rule { says: "options and policies name their defaults", check: defaults::check },
     Rule { says: "examples are numbered", check: examples::check },
     Rule { says: "files are short", check: length::check },
@@ -48,6 +52,7 @@ const OF_TREE: &[Rule<Tree>] = &[
     Rule { says: "manifests inherit", check: manifests::check },
     Rule { says: "the changelog is kept", check: changelog::check },
     Rule { says: "each guarantee has its tests", check: guarantees::check },
+    Rule { says: "what the pool is held against has its tests", check: parity::check },
     Rule { says: "links lead somewhere", check: links::check },
     Rule { says: "the public API is written down", check: api::check },
 ];

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::{Ending, Owner, State};
 use crate::block_on::block_on;
-use crate::model::{Bell, Probe, explore};
+use crate::explore::explore;
+use crate::model::{Bell, Probe};
 use crate::report::{GraceCut, Report};
 use crate::shutdown::{Clock, Shutdown};
 use crate::sync::{Arc, thread};

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::{Timekeeper, WatchId, Watched};
+use crate::panics::dispose;
 use crate::sync::{Arc, Mutex};
 
 /// A wait until an instant of a [`Shutdown`](crate::Shutdown)'s clock. Made by
@@ -70,7 +71,7 @@ impl Future for SleepUntil {
         }
         let before = std::mem::replace(&mut *ring, Ring::Armed(waker));
         drop(ring);
-        drop(before);
+        dispose(before);
         Poll::Pending
     }
 }

@@ -19,8 +19,8 @@ pub(crate) use std::{sync as primitives, thread};
 use std::sync::PoisonError;
 pub(crate) use std::sync::{Arc, Weak};
 
-pub(crate) use self::notify::Notify;
-pub(crate) use self::primitives::{MutexGuard, atomic};
+pub use self::notify::Notify;
+pub use self::primitives::{MutexGuard, atomic};
 
 /// A thread's own value. Loom and shuttle run all threads on one of the system's, and take no constant.
 macro_rules! per_thread {
@@ -37,14 +37,16 @@ pub(crate) use per_thread;
 
 /// A mutex without poisoning: what it guards is changed by this crate's code alone, never across a user's.
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T>(primitives::Mutex<T>);
+pub struct Mutex<T>(primitives::Mutex<T>);
 
 impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
+    /// Makes one that nobody has locked.
+    pub fn new(value: T) -> Self {
         Self(primitives::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    /// Locks it, also when whoever had it panicked.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

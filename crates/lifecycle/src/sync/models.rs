@@ -6,7 +6,8 @@ use std::task::{Context, Wake, Waker};
 
 use super::{Arc, Mutex, Notify, thread};
 use crate::block_on::block_on;
-use crate::model::{Bell, PLANNED, explore};
+use crate::explore::{PLANNED, explore};
+use crate::model::Bell;
 use crate::panics::contain;
 
 /// Changes the flag, then wakes; the others wait for the flag as all of the crate does.
@@ -88,5 +89,40 @@ fn a_waker_that_panics_costs_no_other_its_wake() {
         assert!(panics.0.load(std::sync::atomic::Ordering::SeqCst));
         assert!(is_contained, "the panic came through");
         assert!(is_ready || bell.rings() == 1, "the second waiter was left out");
+    });
+}
+
+/// Wakes nobody; the last of it panics.
+struct PanicsInDrop;
+
+impl Wake for PanicsInDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        std::panic::panic_any(PLANNED);
+    }
+}
+
+/// It is dropped by whoever wakes, or by whoever waits on with another one.
+#[test]
+fn a_waker_whose_destructor_panics_costs_nobody_a_wake() {
+    explore(|| {
+        let notify = Arc::new(Notify::default());
+        let mut waits = pin!(notify.notified());
+        let panics = Waker::from(Arc::new(PanicsInDrop));
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
+        // From here on the wait has the last of it.
+        drop(panics);
+        let notifies = {
+            let notify = Arc::clone(&notify);
+            thread::spawn(move || contain(|| notify.notify_all()).is_ok())
+        };
+        let (bell, waker) = Bell::new();
+        let polled = contain(|| waits.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+        let is_contained = notifies.join().unwrap();
+        assert!(is_contained && polled.is_ok(), "the panic came through");
+        assert!(polled == Ok(true) || bell.rings() == 1, "who waits was left out");
     });
 }

@@ -7,14 +7,14 @@ use std::task::{Context, Poll, Waker};
 use super::Mutex;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::wake;
+use crate::panics::{dispose, wake};
 
 /// Tells everybody who waits that something has changed.
 ///
 /// Each waker is called by itself, with no lock held, and a panic of one keeps no other from being woken: tokio's
 /// `Notify` can leave out some of those that waited beside it.
 #[derive(Debug, Default)]
-pub(crate) struct Notify(Mutex<Waiters>);
+pub struct Notify(Mutex<Waiters>);
 
 #[derive(Debug, Default)]
 struct Waiters {
@@ -27,29 +27,26 @@ struct Waiters {
 /// The wait for the next change after it was made, whether it has been polled by then or not.
 #[derive(Debug)]
 #[must_use = "a wait does nothing unless polled"]
-pub(crate) struct Notified<'a> {
+pub struct Notified<'a> {
     notify: &'a Notify,
     changes: u64,
     key: Option<u64>,
 }
 
 impl Notify {
-    pub(crate) fn notified(&self) -> Notified<'_> {
+    /// Begins to wait for the next change.
+    pub fn notified(&self) -> Notified<'_> {
         Notified { notify: self, changes: self.0.lock().changes, key: None }
     }
 
-    pub(crate) fn notify_all(&self) {
+    /// Tells of a change: whoever has begun to wait is woken.
+    pub fn notify_all(&self) {
         let wakers = {
             let mut waiters = self.0.lock();
             waiters.changes += 1;
             std::mem::take(&mut waiters.wakers)
         };
         for waker in wakers.into_values() {
-            #[cfg(landfall_faults)]
-            if is_armed(Fault::WakeUncontained) {
-                waker.wake();
-                continue;
-            }
             wake(waker);
             #[cfg(landfall_faults)]
             if is_armed(Fault::WakeFirstOnly) {
@@ -67,6 +64,8 @@ impl Future for Notified<'_> {
         let waker = cx.waker().clone();
         let mut waiters = self.notify.0.lock();
         if waiters.changes != self.changes {
+            drop(waiters);
+            dispose(waker);
             return Poll::Ready(());
         }
         #[cfg(landfall_faults)]
@@ -78,7 +77,7 @@ impl Future for Notified<'_> {
         waiters.next_key = waiters.next_key.max(key + 1);
         let before = waiters.wakers.insert(key, waker);
         drop(waiters);
-        drop(before);
+        dispose(before);
         self.key = Some(key);
         Poll::Pending
     }
@@ -95,6 +94,6 @@ impl Drop for Notified<'_> {
         };
         let waker = waiters.wakers.remove(&key);
         drop(waiters);
-        drop(waker);
+        dispose(waker);
     }
 }

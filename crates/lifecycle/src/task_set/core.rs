@@ -338,7 +338,7 @@ impl Core {
         }
         let before = inner.registry.leave_waker(index, waker);
         drop(inner);
-        drop(before);
+        dispose(before);
         Park::Parked
     }
 
@@ -352,7 +352,7 @@ impl Core {
         #[cfg(landfall_faults)]
         if is_armed(Fault::CountAfterWake) {
             drop(inner);
-            waker.map(wake);
+            waker.into_iter().for_each(wake);
             self.marked.fetch_add(1, Ordering::AcqRel);
             return true;
         }

@@ -10,7 +10,7 @@ use super::history::Left;
 use super::registry::TaskId;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::{contain, wake};
+use crate::panics::{contain, dispose, wake};
 use crate::report::Outcome;
 use crate::sync::{Arc, Mutex};
 
@@ -84,7 +84,7 @@ impl<T> Sink<T> for Arc<OutputCell<T>> {
             Cell::Waiting(waker) if is_armed(Fault::FullAtDelivery) => {
                 *cell = Cell::Full(result);
                 drop(cell);
-                waker.map(wake);
+                waker.into_iter().for_each(wake);
                 Ok(())
             }
             Cell::Waiting(waker) => {
@@ -171,7 +171,7 @@ impl<T> Future for Task<T> {
         };
         *cell = now;
         drop(cell);
-        drop(before);
+        dispose(before);
         Poll::Pending
     }
 }

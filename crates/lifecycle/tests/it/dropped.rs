@@ -52,9 +52,11 @@ fn the_drop_does_not_wait_for_busy_work() {
     let runtime = multi_thread();
     let (tasks, (busy, _release)) = (TaskSet::new("set"), Hold::new());
     let _context = runtime.enter();
-    for _ in 0..2 {
+    for count in 1..=2 {
         let holds = busy.clone();
         tasks.spawn("busy", async move { holds.block() }).unwrap();
+        // One by one, so that no worker takes both of them into its queue.
+        busy.wait_entered(count);
     }
     let holds = busy.clone();
     drop(tasks.spawn_blocking("busy", move |_| holds.block()).unwrap());

@@ -38,6 +38,7 @@ pub enum PoolEvent {
 ///
 /// Logs have the slot alone, as `slot.id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SlotId {
     pub(crate) index: u32,
     pub(crate) generation: u32,

@@ -1,6 +1,8 @@
 //! A claim: from the call to the handle.
 
 mod error;
+#[cfg(feature = "tower")]
+mod owned;
 
 use std::fmt::{self, Debug, Formatter};
 use std::panic::Location;
@@ -10,6 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub use self::error::{ClaimError, ConnectError, TryClaimError, WaitedFor, WarmUpError};
+#[cfg(feature = "tower")]
+pub use self::owned::OwnedClaim;
 use crate::connector::Connector;
 use crate::core::{At, Begun, Polled, Taken, Waiter, WaiterId};
 use crate::handle::Handle;

@@ -126,16 +126,17 @@ impl Entry {
     }
 
     /// Whether one more use is to be expected to come back from it no later than from another one: by how many there are
-    /// before it, and how long each takes if that is known of both.
+    /// before it, for its weight, and how long each takes if that is known of both.
     pub(crate) fn is_no_slower_than(&self, other: &Self, now: At) -> bool {
         let (here, there) = (self.holds.usual(now), other.holds.usual(now));
         #[cfg(landfall_faults)]
         let here = if is_armed(Fault::ForgetHolds) { 0 } else { here };
         if here == 0 || there == 0 {
-            return self.load() <= other.load();
+            return self.compare(self.load(), other, other.load()).is_le();
         }
-        let time = |load: usize, each: u64| (load as u64 + 1).saturating_mul(each);
-        time(self.load(), here) <= time(other.load(), there)
+        let time = |entry: &Self, each: u64| (entry.load() as u128 + 1) * u128::from(each);
+        time(self, here) * u128::from(other.backend.weight.max(1))
+            <= time(other, there) * u128::from(self.backend.weight.max(1))
     }
 }
 
@@ -153,6 +154,8 @@ pub(crate) struct Backends {
     pub(crate) with_idle: Vec<u32>,
     /// The resolver has given a set, be it empty.
     pub(crate) is_resolved: bool,
+    /// Those that the resolver has differ in priority or weight.
+    pub(super) has_ranks: bool,
 }
 
 /// The places of the backends that a new set has brought, and of those that are no longer in it.
@@ -195,12 +198,23 @@ impl Backends {
         self.is_resolved = true;
         let before = std::mem::take(&mut self.current);
         for backend in set {
-            let index = self.find(&backend).unwrap_or_else(|| self.add(backend));
+            let index = match self.find(&backend) {
+                Some(index) => {
+                    let known = &mut self.get_mut(index).backend;
+                    // With another rank it is the same one.
+                    if **known != backend {
+                        *known = Arc::new(backend);
+                    }
+                    index
+                }
+                None => self.add(backend),
+            };
             self.get_mut(index).is_removed = false;
             if !self.current.contains(&index) {
                 self.current.push(index);
             }
         }
+        self.note_ranks();
         let gone: Vec<u32> = before.iter().copied().filter(|index| !self.current.contains(index)).collect();
         for index in &gone {
             self.get_mut(*index).is_removed = true;
@@ -210,7 +224,7 @@ impl Backends {
     }
 
     fn find(&self, backend: &Backend) -> Option<u32> {
-        let found = self.entries.iter().position(|entry| entry.as_ref().is_some_and(|it| *it.backend == *backend));
+        let found = self.entries.iter().position(|entry| entry.as_ref().is_some_and(|it| it.backend.is(backend)));
         found.map(|index| index as u32)
     }
 

@@ -115,19 +115,34 @@ impl<T> Core<T> {
             }
             Taken::Miss => {}
         }
+        let begun = match self.join_line(now, waiter, is_first, &mut effects) {
+            Ok(id) => Begun::Waits(id),
+            Err(waiting) => Begun::Full { waiting },
+        };
+        (begun, effects)
+    }
+
+    /// Puts a claim in line, and does what there is to be done for it; or says how many wait, if no more may.
+    pub(super) fn join_line(
+        &mut self,
+        now: At,
+        waiter: Waiter,
+        is_first: bool,
+        effects: &mut Effects<T>,
+    ) -> Result<WaiterId, usize> {
         let waiting = self.queue.len();
         if waiting >= self.policy.waiters_max && !is_first {
             effects.forget(Some(waiter.waker));
             self.tally.refused += 1;
-            return (Begun::Full { waiting }, effects);
+            return Err(waiting);
         }
         self.timers.note_waiter(waiter.deadline, &mut effects.is_earlier);
         #[cfg(landfall_faults)]
         let is_first = is_first || is_armed(Fault::Barge);
         let id = if is_first { self.queue.push_front(waiter) } else { self.queue.push_back(waiter) };
-        self.dispatch(now, &mut effects);
-        self.plan(now, &mut effects);
-        (Begun::Waits(id), effects)
+        self.dispatch(now, effects);
+        self.plan(now, effects);
+        Ok(id)
     }
 
     /// Begins to make a claimed connection ready for its holder, who waits meanwhile.
@@ -239,12 +254,7 @@ impl<T> Core<T> {
             effects.forget(self.queue.park(id, waker));
             return (Polled::Waits, effects);
         }
-        if self.queue.wait(id) == Some(Wait::Late) {
-            let now = now();
-            effects.forget(self.queue.set(id, Wait::Queued));
-            self.dispatch(now, &mut effects);
-            self.plan(now, &mut effects);
-        }
+        self.look_again_if_late(id, &now, &mut effects);
         let polled = match self.queue.wait(id) {
             Some(Wait::Queued | Wait::Checking | Wait::Late) => {
                 effects.forget(self.queue.park(id, waker));
@@ -260,6 +270,16 @@ impl<T> Core<T> {
         };
         effects.forget(Some(waker));
         (polled, effects)
+    }
+
+    /// A claim whose grant has passed on is polled: it is first in line.
+    pub(super) fn look_again_if_late(&mut self, id: WaiterId, now: impl Fn() -> At, effects: &mut Effects<T>) {
+        if self.queue.wait(id) == Some(Wait::Late) {
+            let now = now();
+            effects.forget(self.queue.set(id, Wait::Queued));
+            self.dispatch(now, effects);
+            self.plan(now, effects);
+        }
     }
 
     /// A waiting claim is dropped: it leaves the line, and what was granted to it goes on.

@@ -1,5 +1,6 @@
 //! Which connections are opened where, and what is known of a backend by how that went.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::slots::{Kind, SlotState};
@@ -24,6 +25,7 @@ impl<T> Core<T> {
             return;
         }
         self.review_ejected(now, effects);
+        self.prefer_best(now, effects);
         while self.lacks_connections() {
             if self.counts.used() >= self.policy.slots_max {
                 self.cancel_a_probe(effects);
@@ -75,19 +77,22 @@ impl<T> Core<T> {
         self.timers.note_waiter(now.plus(self.policy.offline_wait), &mut effects.is_earlier);
     }
 
-    /// Of the backends that take part and have room the one with the fewest slots; of several such one at random.
+    /// Of the backends that are preferred, take part and have room the one with the fewest slots for its weight; of
+    /// several such one at random.
     pub(super) fn choose_to_connect(&mut self) -> Option<u32> {
-        let max = self.policy.slots_per_backend();
-        let (mut picked, mut least, mut seen) = (None, usize::MAX, 0);
+        let (max, best) = (self.policy.slots_per_backend(), self.backends.best());
+        let (mut picked, mut seen): (Option<u32>, _) = (None, 0);
         for &index in &self.backends.current {
             let entry = self.backends.get(index);
-            let used = entry.counts.used();
-            if !entry.is_available() || used >= max || used > least {
+            if !entry.is_available() || entry.counts.used() >= max || !entry.is_preferred(best) {
                 continue;
             }
-            seen = if used < least { 1 } else { seen + 1 };
-            least = used;
-            if self.random.below(seen) == 0 {
+            let order = picked.map_or(Ordering::Less, |picked| {
+                let kept = self.backends.get(picked);
+                entry.compare(entry.counts.used(), kept, kept.counts.used())
+            });
+            seen = if order.is_lt() { 1 } else { seen + usize::from(order.is_eq()) };
+            if order.is_lt() || order.is_eq() && self.random.below(seen) == 0 {
                 picked = Some(index);
             }
         }

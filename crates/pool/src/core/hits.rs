@@ -84,6 +84,7 @@ impl<T> Core<T> {
         match self.backends.with_idle[..] {
             [] => None,
             [one] => Some(one),
+            _ if self.backends.has_ranks => self.choose_ranked_idle(now),
             _ => Some(self.choose_of_several(now)),
         }
     }

@@ -9,6 +9,8 @@ mod claims;
 mod connects;
 mod effects;
 mod end;
+#[cfg(feature = "tower")]
+mod grants;
 mod hits;
 #[cfg(test)]
 mod model;
@@ -16,6 +18,7 @@ mod outliers;
 mod probes;
 mod queue;
 mod random;
+mod ranks;
 mod rebalance;
 mod returns;
 mod silence;
@@ -35,6 +38,8 @@ use self::at::nanos;
 use self::backends::{Backends, Replaced};
 pub(crate) use self::claims::{Back, Begun, Grip, Hold, Polled, Taken};
 pub(crate) use self::effects::{Effects, Held, Rest};
+#[cfg(feature = "tower")]
+pub(crate) use self::grants::{Grant, Refusal};
 use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};

@@ -152,6 +152,7 @@ impl<T> Core<T> {
 
     /// Opens the one connection of each backend that is on trial, and has none.
     pub(super) fn begin_trials(&mut self, now: At, effects: &mut Effects<T>) {
+        let best = self.backends.best();
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
             let entry = self.backends.get(index);
@@ -159,7 +160,8 @@ impl<T> Core<T> {
             let lacks_one = matches!(entry.standing, Standing::OnTrial { slot: None, .. }) && !entry.is_failing();
             let has_room =
                 self.counts.used() < self.policy.slots_max && entry.counts.used() < self.policy.slots_per_backend();
-            if lacks_one && has_room {
+            // Those that are not preferred have no connections at all.
+            if lacks_one && has_room && entry.is_preferred(best) {
                 self.begin_connect(index, false, now, effects);
             }
         }

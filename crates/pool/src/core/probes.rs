@@ -34,7 +34,7 @@ impl<T> Core<T> {
     }
 
     /// When a backend is to be tried again; never if it answers or is tried as often as may be.
-    fn probe_due(&self, index: u32) -> At {
+    pub(super) fn probe_due(&self, index: u32) -> At {
         let entry = self.backends.get(index);
         if !entry.is_failing() || entry.is_ejected() {
             return At::NEVER;

@@ -280,6 +280,18 @@ impl Queue {
         }
     }
 
+    /// Gives a claim another deadline.
+    #[cfg(feature = "tower")]
+    pub(crate) fn set_deadline(&mut self, id: WaiterId, deadline: At) {
+        self.entries[id.index as usize].deadline = deadline;
+    }
+
+    /// Counts a claim's wait from another instant on.
+    #[cfg(feature = "tower")]
+    pub(crate) fn begin_anew(&mut self, id: WaiterId, began: At) {
+        self.entries[id.index as usize].began = began;
+    }
+
     /// Leaves a waker, and gives the one before to be dropped without a lock.
     pub(crate) fn park(&mut self, id: WaiterId, waker: Waker) -> Option<Waker> {
         self.entries[id.index as usize].waker.replace(waker)

@@ -30,13 +30,21 @@ impl<T> Core<T> {
                 _ => sizes[slot.backend as usize] += 1,
             }
         }
-        let size = |index: &u32| sizes[*index as usize];
-        let available = || self.backends.current.iter().filter(|index| self.backends.get(**index).is_available());
-        let max = self.policy.slots_per_backend();
-        let Some(&fullest) = available().max_by_key(|index| size(index)) else { return };
-        let emptiest = available().filter(|index| self.backends.get(**index).counts.used() < max);
-        let uneven = emptiest.map(size).min().map_or(0, |least| size(&fullest) - least) / 2;
-        let moved = uneven.min(1.max(self.counts.live() / MOVED_ONE_IN));
+        let (max, best) = (self.policy.slots_per_backend(), self.backends.best());
+        let size = |index: u32| sizes[index as usize];
+        let entry = |index: u32| self.backends.get(index);
+        let weight = |index: u32| entry(index).backend.weight.max(1) as usize;
+        let takes_part = |index: &u32| entry(*index).is_available() && entry(*index).is_preferred(best);
+        let available = || self.backends.current.iter().copied().filter(takes_part);
+        let by_size = |one: &u32, other: &u32| (size(*one) * weight(*other)).cmp(&(size(*other) * weight(*one)));
+        let Some(fullest) = available().max_by(by_size) else { return };
+        let emptiest = available().filter(|index| entry(*index).counts.used() < max);
+        let emptiest = emptiest.min_by(|one, other| entry(*one).compare(size(*one), entry(*other), size(*other)));
+        let moved = emptiest.map_or(0, |emptiest| {
+            let is_uneven = size(fullest) * weight(emptiest) > (size(emptiest) + 1) * weight(fullest);
+            let half = size(fullest).saturating_sub(size(emptiest)) / 2;
+            usize::from(is_uneven) * half.clamp(1, 1.max(self.counts.live() / MOVED_ONE_IN))
+        });
         for _ in 0..moved {
             self.move_one(fullest, now, effects);
         }

@@ -94,6 +94,8 @@ impl<T> Core<T> {
         waits.note_nothing(self.tally.claims - self.tally.claims_waited);
         PoolStats {
             slots: self.counts.shown(),
+            slots_max: self.policy.slots_max,
+            spares_wanted: self.policy.spares_wanted,
             waiting: self.queue.queued(),
             is_offline: self.is_offline(),
             backends: backends.collect(),

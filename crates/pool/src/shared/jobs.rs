@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use landfall_lifecycle::internal::{contain, dispose, log};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +14,6 @@ use crate::connector::{BoxError, ConnectCx, Connected, Connector};
 use crate::core::{At, Check, SlotId};
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::{contain, dispose, log};
 use crate::sync::MutexGuard;
 
 /// For how many connects room is kept.

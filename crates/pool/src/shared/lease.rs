@@ -3,12 +3,13 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use landfall_lifecycle::internal::dispose;
+
 use crate::backend::Backend;
 use crate::connector::Connector;
 use crate::core::{Hold, Noted, SlotId};
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
-use crate::panics::dispose;
 
 /// A connection in the pool's hands: one allocation, made when it is opened, that moves in and out of its slot.
 pub(crate) struct Live<C> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use landfall_lifecycle::internal::log;
 use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
@@ -12,7 +13,6 @@ use crate::connector::Connector;
 use crate::core::At;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::log;
 use crate::resolver::Resolver;
 
 /// Notes that the runtime has gone if the task is dropped before its time.

@@ -4,6 +4,8 @@ mod clock;
 mod errors;
 #[cfg(landfall_faults)]
 mod faulty;
+#[cfg(feature = "tower")]
+mod grants;
 mod jobs;
 mod lease;
 mod maintenance;
@@ -20,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
+use landfall_lifecycle::internal::{contain, log, wake};
 use landfall_lifecycle::{Ending, TaskName, TaskSet};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::Notify as NotifyOne;
@@ -42,7 +45,6 @@ use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
-use crate::panics::{contain, log, wake};
 use crate::policy::{Policy, PolicyError};
 use crate::sync::{Mutex, MutexGuard, atomic};
 
@@ -176,8 +178,8 @@ impl<K: Connector> Shared<K> {
 
     #[inline]
     pub(crate) fn fitness(&self, connection: &mut K::Connection, at: Moment) -> Fitness {
-        contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|| {
-            log(|| tracing::warn!(pool.name = self.name(), "connector panicked"));
+        contain(|| self.connector.fitness(connection, at)).unwrap_or_else(|error| {
+            log(|| tracing::warn!(pool.name = self.name(), error, "connector panicked"));
             Fitness::Broken
         })
     }

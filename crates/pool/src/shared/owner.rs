@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::{contain, log};
 use landfall_lifecycle::{Ending, Owner, Remnant, Report, SelfJoin, Shutdown, Terminate};
 
 use super::Shared;
@@ -12,7 +13,6 @@ use crate::connector::Connector;
 use crate::core::At;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-use crate::panics::{contain, log};
 use crate::sync::MutexGuard;
 
 /// The first to end of what a pool is made of; the tasks that close connections end after it.
@@ -91,8 +91,8 @@ impl<K: Connector> Owner for Shared<K> {
                 let _inside = self.scope.enter();
                 interrupt.interrupt(&self.spawner);
             };
-            if contain(interrupts).is_none() {
-                log(|| tracing::warn!(pool.name = self.name.as_str(), "interrupt panicked"));
+            if let Err(error) = contain(interrupts) {
+                log(|| tracing::warn!(pool.name = self.name.as_str(), error, "interrupt panicked"));
             }
         }
     }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+#[cfg(not(landfall_loom))]
+use landfall_lifecycle::internal::contain;
+use landfall_lifecycle::internal::{dispose, log, wake};
 use tokio_util::sync::CancellationToken;
 
 use super::jobs::{Job, check, close, connect};
@@ -12,9 +15,6 @@ use crate::connector::Connector;
 use crate::core::{Check, Effects, Held, Rest, SlotId};
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
-#[cfg(not(landfall_loom))]
-use crate::panics::contain;
-use crate::panics::{dispose, log, wake};
 
 impl<K: Connector> Shared<K> {
     /// Does what a change asks for: nearly always nothing.

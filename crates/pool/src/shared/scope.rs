@@ -1,9 +1,8 @@
 //! The span of a pool, which its tasks are in.
 
+use landfall_lifecycle::internal::{contain, dispose};
 use tracing::Span;
 use tracing::span::Entered;
-
-use crate::panics::{contain, dispose};
 
 /// The span of a pool, a child of the one in which it was built. Tasks that are started inside of it stay in it: else
 /// what a release starts would be in the span of whoever released.
@@ -14,12 +13,12 @@ pub(crate) struct Scope(Span);
 
 impl Scope {
     pub(crate) fn new(pool: &str) -> Self {
-        Self(contain(|| tracing::info_span!("pool", pool.name = pool)).unwrap_or_else(Span::none))
+        Self(contain(|| tracing::info_span!("pool", pool.name = pool)).unwrap_or_else(|_| Span::none()))
     }
 
     /// Until the guard is dropped this thread is in the span.
     pub(crate) fn enter(&self) -> Inside<'_> {
-        Inside(contain(|| self.0.enter()))
+        Inside(contain(|| self.0.enter()).ok())
     }
 }
 

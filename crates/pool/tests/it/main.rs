@@ -7,6 +7,8 @@ mod build;
 mod cancel;
 mod claims;
 mod counts;
+#[cfg(feature = "dns")]
+mod dns;
 mod ending;
 mod events;
 mod fake;
@@ -15,6 +17,10 @@ mod issues;
 mod log;
 mod outages;
 mod panics;
+mod ranks;
+mod resolvers;
 mod spans;
 mod storm;
+#[cfg(feature = "tower")]
+mod tower;
 mod upkeep;

@@ -1,17 +1,13 @@
 //! What the samples have in common: the flags of Go's samples, how they serve, and how they rehearse without a runtime.
 
 use std::error::Error;
-use std::time::Duration;
 
 use clap::Args;
 use landfall_stub::testing::{TestPlugin, TestRuntime};
-use landfall_stub::{ConnectError, RunError, StartError, Stub, StubBuilder};
+use landfall_stub::{Reconnect, Stub, StubBuilder};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) type Done = Result<(), Box<dyn Error>>;
-
-/// How long to wait until a runtime is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What every sample takes.
 #[derive(Debug, Default, Args)]
@@ -31,7 +27,7 @@ impl Identity {
     /// Begins a stub: flags come first, then what a runtime says that launches the plugin.
     pub(crate) fn builder(&self, name: &str) -> StubBuilder {
         let name = self.name.as_deref().unwrap_or(name);
-        let builder = Stub::builder(name, self.idx.unwrap_or(10));
+        let builder = Stub::builder(name, self.idx.unwrap_or(10)).reconnect(Reconnect::default());
         let builder = if std::env::var_os("NRI_PLUGIN_SOCKET").is_some() { builder.launched() } else { builder };
         match &self.socket_path {
             Some(path) => builder.socket_path(path),
@@ -47,25 +43,14 @@ pub(crate) fn is_rehearsal() -> bool {
 
 /// Serves until Ctrl-C. A runtime that is not there, or is lost, is tried again; one that launched the plugin is not.
 pub(crate) async fn serve(stub: &Stub) -> Done {
-    let never = CancellationToken::new();
     let interrupted = tokio::signal::ctrl_c();
-    tokio::pin!(interrupted);
-    loop {
-        let ended = tokio::select! {
-            ended = stub.run(&never) => ended,
-            _ = &mut interrupted => {
-                println!("{}", stub.stop().await?);
-                return Ok(());
-            }
-        };
-        match ended {
-            Err(RunError::Lost(loss)) => eprintln!("the runtime is lost: {loss}"),
-            Err(RunError::Start(StartError::Connect(
-                error @ (ConnectError::Missing { .. } | ConnectError::NobodyListens { .. }),
-            ))) => eprintln!("{error}"),
-            ended => return Ok(ended?),
+    let never = CancellationToken::new();
+    tokio::select! {
+        ended = stub.run(&never) => Ok(ended?),
+        _ = interrupted => {
+            println!("{}", stub.stop().await?);
+            Ok(())
         }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -2,16 +2,20 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::into_message;
 use landfall_lifecycle::{Clock, Reason, Report, Shutdown, Terminate};
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
+use super::again::{Next, again};
 use super::closed::{CloseCause, Closed};
 use super::generation::Generation;
 use super::handshake;
-use super::phase::{Event, Life};
+use super::phase::{Event, Life, Then};
 use super::session::Session;
 use super::start_error::{StartError, Started};
 use crate::endpoint::Endpoint;
@@ -19,22 +23,24 @@ use crate::handlers::Handlers;
 use crate::identity::Identity;
 use crate::messages::FailurePolicy;
 use crate::options::StubOptions;
-use crate::panics::message_of;
+use crate::reconnect::Reconnect;
 use crate::stub::{Handle, Stub};
+use crate::update_queue::{UpdateQueue, Updates};
 use crate::wire::Wire;
 
 /// What a plugin is, whichever generation serves it.
-pub(crate) struct Plugin {
+pub(crate) struct Definition {
     pub(crate) identity: Identity,
     pub(crate) options: StubOptions,
     pub(crate) endpoint: Endpoint,
     pub(crate) handlers: Handlers,
     pub(crate) failure_policy: Option<FailurePolicy>,
     pub(crate) on_close: Option<OnClose>,
+    pub(crate) reconnect: Option<Reconnect>,
     pub(crate) clock: Clock,
 }
 
-impl Plugin {
+impl Definition {
     /// The instants of a stop that begins now.
     pub(crate) fn shutdown(&self) -> Shutdown {
         let StubOptions { stop_grace, stop_abort, .. } = self.options;
@@ -46,82 +52,136 @@ pub(crate) type OnClose = Box<dyn Fn(Stub, Closed) -> BoxFuture<'static, ()> + S
 
 /// What the handle of a stub and the tasks of its generations share.
 pub(crate) struct Core {
-    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) plugin: Arc<Definition>,
     pub(crate) life: watch::Sender<Life>,
     pub(crate) stub: Weak<Handle>,
 }
 
 type Answer = oneshot::Sender<Result<Started, StartError>>;
 
-/// Starts a generation, has it serve, and ends it; then tells the user of the end. Whoever started it gets `answer`, and
-/// stops it by dropping the other end before that.
-pub(crate) async fn drive(course: Course, mut answer: Answer) {
+/// Whom a start is for. Who has gone does not want it any more.
+pub(crate) enum For {
+    /// Who calls `start`, is told of its failure, and decides.
+    Caller(Answer),
+    /// Who calls `run`, and is told of a failure once the policy does not try again.
+    Patient(Answer),
+    /// Nobody waits: the policy begins it.
+    Policy,
+}
+
+impl For {
+    /// Waits until whom it is for has gone.
+    pub(super) async fn gone(&mut self) {
+        match self {
+            Self::Caller(answer) | Self::Patient(answer) => answer.closed().await,
+            Self::Policy => std::future::pending().await,
+        }
+    }
+
+    /// Tells whoever waits; false if that one has gone.
+    pub(super) fn tell(self, result: Result<Started, StartError>) -> bool {
+        match self {
+            Self::Caller(answer) | Self::Patient(answer) => answer.send(result).is_ok(),
+            Self::Policy => true,
+        }
+    }
+}
+
+/// Starts a generation, has it serve, and ends it; then tells the user of the end, and begins the next one if the policy
+/// says so.
+pub(crate) async fn drive(mut course: Course, mut who: For) {
     let (core, generation) = (Arc::clone(&course.core), Arc::clone(&course.generation));
     let mut connected = None;
+    let StubOptions { update_timeout, calls_max, .. } = core.plugin.options;
+    let handlers = generation.handlers.clone();
+    let (updates, mut queue) = Updates::new(&core.plugin.identity.name, handlers, update_timeout, calls_max);
     let begun = tokio::select! {
         // The stop first.
         biased;
         () = stopped(&generation) => Err(StartError::Stopped),
-        () = answer.closed() => Err(StartError::Stopped),
-        result = begin(&core, &generation, &mut connected) => result,
+        () = who.gone() => Err(StartError::Stopped),
+        result = begin(&core, &generation, &updates, &mut connected) => result,
     };
-    let error = match begun {
-        Ok(started) => {
-            serve(&core, &generation, connected.as_ref(), started, answer).await;
-            None
-        }
-        Err(error) => {
-            let cause = error.cause().unwrap_or_else(|| CloseCause::Refused(error.to_string()));
+    let (mut served, mut failed) = (None, None);
+    match (begun, &connected) {
+        (Ok(started), Some(wire)) => {
+            core.on(&generation, Event::Serve(updates));
+            let began = Instant::now();
+            let is_wanted = std::mem::replace(&mut who, For::Policy).tell(Ok(started.clone()));
+            let cause = if is_wanted {
+                serve(&core, &generation, wire, &mut queue, &started).await
+            } else {
+                CloseCause::Stopped
+            };
             core.on(&generation, Event::End(cause));
-            Some((answer, error))
+            served = Some(began.elapsed());
         }
-    };
+        (Ok(_), None) => {}
+        (Err(error), _) => {
+            core.on(&generation, Event::End(error.cause()));
+            failed = Some(error);
+        }
+    }
+    // What still waits for its turn is told that it will have none.
+    drop(queue);
     end(&core, &generation, connected.as_ref()).await;
     let closed = core.closed(generation.number);
+    let next = closed.as_ref().and_then(|closed| course.next(&who, closed, failed.as_ref(), served));
+    course.then = if next.is_some() { Then::Again } else { Then::Nothing };
     drop(course);
-    if let Some((answer, error)) = error {
+    if next.is_none()
+        && let Some(error) = failed
+    {
         // Not before the end: whoever hears of the failure may start again at once.
-        drop(answer.send(Err(error)));
+        std::mem::replace(&mut who, For::Policy).tell(Err(error));
     }
     if let (Some(closed), Some(_)) = (closed, connected) {
         core.tell(closed).await;
     }
+    if let Some(next) = next {
+        again(&core, &generation, next, who).await;
+    }
 }
 
 /// Connects, registers and is configured. `connected` says whether there was a connection.
-async fn begin(core: &Core, generation: &Generation, connected: &mut Option<Wire>) -> Result<Started, StartError> {
+async fn begin(
+    core: &Core,
+    generation: &Generation,
+    updates: &Updates,
+    connected: &mut Option<Wire>,
+) -> Result<Started, StartError> {
     let plugin = &core.plugin;
     let connection = handshake::connect(plugin, generation).await?;
-    let session = Arc::new(Session::new(Arc::clone(plugin), generation.number));
+    let session = Arc::new(Session::new(Arc::clone(plugin), generation.number, updates.clone()));
     let wire = connected.insert(handshake::open(plugin, generation, connection, Arc::clone(&session))?);
     let runtime = handshake::register(plugin, generation, wire, &session).await?;
     Ok(Started { generation: generation.number, runtime })
 }
 
 /// Serves until somebody stops the generation or its connection is lost.
-async fn serve(core: &Core, generation: &Generation, wire: Option<&Wire>, started: Started, answer: Answer) {
-    let Some(wire) = wire else { return };
-    core.on(generation, Event::Serve(wire.clone()));
+async fn serve(
+    core: &Core,
+    generation: &Generation,
+    wire: &Wire,
+    queue: &mut UpdateQueue,
+    started: &Started,
+) -> CloseCause {
     let (name, runtime) = (&core.plugin.identity.name, &started.runtime);
     tracing::info!(plugin.name = name, generation = generation.number, runtime.name, runtime.version, "plugin serves");
-    if answer.send(Ok(started)).is_err() {
-        core.on(generation, Event::End(CloseCause::Stopped));
-        return;
-    }
-    let cause = tokio::select! {
-        // The stop first: a loss that follows from it is none.
+    tokio::select! {
+        // The stop first: a loss that follows from it is none. Updates before the loss, so that those under way hear of it.
         biased;
         () = stopped(generation) => CloseCause::Stopped,
+        never = queue.send_all(wire) => match never {},
         loss = wire.lost() => CloseCause::Lost(loss),
-    };
-    core.on(generation, Event::End(cause));
+    }
 }
 
 /// Waits until somebody stops the generation, or the stub as a whole.
 async fn stopped(generation: &Generation) {
     let terminating = generation.tasks.token();
     tokio::select! {
-        () = generation.stop.cancelled() => {}
+        () = generation.series.stop.cancelled() => {}
         () = terminating.cancelled() => {}
     }
 }
@@ -178,7 +238,7 @@ impl Core {
         let (Some(on_close), Some(handle)) = (&self.plugin.on_close, self.stub.upgrade()) else { return };
         let told = AssertUnwindSafe(async { on_close(Stub::of(handle), closed).await });
         if let Err(payload) = told.catch_unwind().await {
-            tracing::error!(plugin.name = name, error = message_of(payload), "on_close panicked");
+            tracing::error!(plugin.name = name, error = into_message(payload), "on_close panicked");
         }
     }
 }
@@ -188,10 +248,44 @@ impl Core {
 pub(crate) struct Course {
     pub(crate) core: Arc<Core>,
     pub(crate) generation: Arc<Generation>,
+    /// How many starts the policy has made in a row, this one included.
+    pub(crate) attempts: u32,
+    /// What the policy says of its end, once that has come.
+    then: Then,
+}
+
+impl Course {
+    pub(crate) fn new(core: Arc<Core>, generation: Arc<Generation>, attempts: u32) -> Self {
+        Self { core, generation, attempts, then: Then::Nothing }
+    }
+
+    /// What the policy has follow, if there is one and it has not had enough.
+    fn next(&self, who: &For, closed: &Closed, failed: Option<&StartError>, served: Option<Duration>) -> Option<Next> {
+        let Definition { reconnect, identity, .. } = &*self.core.plugin;
+        let reconnect = reconnect.as_ref()?;
+        let is_worth_it = match (failed, who) {
+            (None, _) => matches!(closed.cause, CloseCause::Lost(_)),
+            (Some(_), For::Caller(_)) => false,
+            (Some(error), For::Patient(_) | For::Policy) => reconnect.is_worth_it(error),
+        };
+        let is_healthy = served.is_some_and(|served| served >= reconnect.reset_after);
+        let attempts = if is_healthy { 0 } else { self.attempts };
+        let next = reconnect.delay(attempts).filter(|_| is_worth_it);
+        if next.is_none() && closed.cause != CloseCause::Stopped && !matches!(who, For::Caller(_)) {
+            tracing::error!(plugin.name = identity.name, attempts, cause = %closed.cause, "plugin does not start again");
+        }
+        next.map(|delay| Next { delay, attempts: attempts.saturating_add(1) })
+    }
 }
 
 impl Drop for Course {
     fn drop(&mut self) {
-        self.core.on(&self.generation, Event::Gone(self.generation.tasks.report()));
+        let Self { core, generation, then, .. } = self;
+        let report = generation.tasks.report();
+        core.life.send_if_modified(|life| {
+            // Looked at under the lock: a stop that comes later finds the phase that it can end.
+            let then = if generation.series.stop.is_cancelled() { Then::Nothing } else { *then };
+            life.on(generation.number, Event::Gone(report, then))
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::drive::Plugin;
+use super::drive::Definition;
 use super::generation::Generation;
 use super::session::Session;
 use super::start_error::StartError;
@@ -18,7 +18,7 @@ pub(crate) const RUNTIME_SERVICE: &str = "nri.pkg.api.v1alpha1.Runtime";
 const REGISTER: Method = Method { service: RUNTIME_SERVICE, name: "RegisterPlugin" };
 
 /// Opens the connection. That is a task of the generation: a dialer that never returns is its straggler, not ours.
-pub(super) async fn connect(plugin: &Plugin, generation: &Generation) -> Result<Connection, StartError> {
+pub(super) async fn connect(plugin: &Definition, generation: &Generation) -> Result<Connection, StartError> {
     let after = plugin.options.connect_timeout;
     let connecting = generation.tasks.spawn_with_handle("connect", plugin.endpoint.clone().connect());
     // Whoever stops in the meantime does not wait for it.
@@ -33,7 +33,7 @@ pub(super) async fn connect(plugin: &Plugin, generation: &Generation) -> Result<
 /// Serves on the connection, registers, and waits until the runtime has configured the plugin: before it has answered
 /// the registration or after.
 pub(super) async fn register(
-    plugin: &Arc<Plugin>,
+    plugin: &Arc<Definition>,
     generation: &Generation,
     wire: &Wire,
     session: &Session,
@@ -74,7 +74,7 @@ pub(super) async fn register(
 
 /// Opens the wire of a generation on a connection.
 pub(super) fn open(
-    plugin: &Plugin,
+    plugin: &Definition,
     generation: &Generation,
     connection: Connection,
     session: Arc<Session>,

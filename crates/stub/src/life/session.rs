@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use prost::Message;
 use tokio::sync::watch;
 
-use super::drive::Plugin;
+use super::drive::Definition;
 use crate::events::EventMask;
 use crate::handler_cx::HandlerCx;
 use crate::handlers::{decode, failed};
@@ -16,6 +16,7 @@ use crate::messages::{
 };
 use crate::runtime_info::{Configuration, RuntimeInfo};
 use crate::update::into_messages;
+use crate::update_queue::Updates;
 use crate::wire::{Code, Request, Service, Status};
 
 /// The service of NRI that a plugin serves.
@@ -23,8 +24,9 @@ pub(crate) const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
 /// What one generation serves.
 pub(super) struct Session {
-    plugin: Arc<Plugin>,
+    plugin: Arc<Definition>,
     generation: u64,
+    updates: Updates,
     /// What came of the first `Configure`; nothing yet, before it.
     configured: watch::Sender<Option<Configured>>,
     /// The parts of a synchronization that have come. They go with the session, so a broken one leaves none behind.
@@ -41,8 +43,8 @@ struct Parts {
 }
 
 impl Session {
-    pub(super) fn new(plugin: Arc<Plugin>, generation: u64) -> Self {
-        Self { plugin, generation, configured: watch::Sender::new(None), parts: Mutex::default() }
+    pub(super) fn new(plugin: Arc<Definition>, generation: u64, updates: Updates) -> Self {
+        Self { plugin, generation, updates, configured: watch::Sender::new(None), parts: Mutex::default() }
     }
 
     /// Waits until the runtime has configured the plugin, or the plugin has refused its configuration.
@@ -59,7 +61,7 @@ impl Session {
             let message = format!("this plugin has no service {:?}", request.service);
             return Err(Status::new(Code::UNIMPLEMENTED, message));
         }
-        let cx = HandlerCx::of(&mut request, self.generation);
+        let cx = HandlerCx::of(&mut request, self.generation, self.updates.clone());
         match request.method.as_str() {
             "Configure" => self.configure(cx, decode(request.payload)?).await,
             "Synchronize" => {

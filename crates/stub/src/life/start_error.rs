@@ -104,17 +104,18 @@ impl StartError {
         }
     }
 
-    /// How the generation ended that failed to start; none if it had no connection.
-    pub(super) fn cause(&self) -> Option<CloseCause> {
+    /// Whether the runtime did not take the plugin as it is, or the plugin the runtime's configuration.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Registration { .. } | Self::Configuration { .. })
+    }
+
+    /// How the generation ended that failed to start.
+    pub(super) fn cause(&self) -> CloseCause {
         match self {
-            Self::Lost(loss) => Some(CloseCause::Lost(loss.clone())),
-            Self::Stopped => Some(CloseCause::Stopped),
-            Self::Refused { .. }
-            | Self::Registration { .. }
-            | Self::NotRegistered { .. }
-            | Self::NotConfigured { .. }
-            | Self::Configuration { .. } => Some(CloseCause::Refused(self.to_string())),
-            _ => None,
+            Self::Lost(loss) => CloseCause::Lost(loss.clone()),
+            Self::Stopped => CloseCause::Stopped,
+            Self::Connect(error) => CloseCause::Refused(format!("{self}: {error}")),
+            error => CloseCause::Refused(error.to_string()),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use landfall_lifecycle::internal::into_message;
 use landfall_lifecycle::{SpawnError, TaskSet};
 use prost::Message;
 use tokio::sync::{Notify, Semaphore};
@@ -20,7 +21,6 @@ use super::envelope::{Code, Metadata, RequestBody, ResponseBody, Status};
 use super::frame::{BODY_BYTES_MAX, Channel, Kind};
 use super::loss::Loss;
 use super::outbox::{Outbox, Outgoing, Refusal, Slot};
-use crate::panics::message_of;
 
 /// How much of a method's name is kept as the name of its handler's task.
 const NAME_CHARS_MAX: usize = 64;
@@ -202,7 +202,7 @@ impl Handling {
             }
         };
         let answer = result.unwrap_or_else(|payload| {
-            let message = message_of(payload);
+            let message = into_message(payload);
             tracing::error!(handler = name, error = message, "handler panicked");
             Err(Status::new(Code::INTERNAL, format!("the plugin's handler of {name} panicked: {message}")))
         });

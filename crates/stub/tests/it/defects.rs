@@ -126,7 +126,11 @@ async fn five_an_update_ends_at_its_deadline() {
     assert!(matches!(error, UpdateError::TimedOut { after } if after == Duration::from_secs(5)), "{error}");
     assert_eq!(began.elapsed(), Duration::from_secs(5));
     // And with the connection at once.
-    let (failed, stopped) = soon("both", async { tokio::join!(stub.update([update]), stub.stop()) }).await;
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stub.stop().await
+    };
+    let (failed, stopped) = soon("both", async { tokio::join!(stub.update([update]), stop) }).await;
     assert!(matches!(failed, Err(UpdateError::Stopped)), "{failed:?}");
     assert!(stopped.expect("not its own task").is_clean());
     end(stub, runtime).await;

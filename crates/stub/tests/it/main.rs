@@ -8,4 +8,8 @@ mod ending;
 mod events;
 mod harness;
 mod life;
+mod log;
 mod matrix;
+mod plugin_type;
+mod reconnect;
+mod updates;

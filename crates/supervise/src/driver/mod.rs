@@ -5,6 +5,7 @@
 //! under its lock, at once. No user's code runs under that lock.
 
 mod drive;
+mod fall;
 #[cfg(landfall_faults)]
 mod faulty;
 mod instance;
@@ -19,7 +20,7 @@ mod watched;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{BoxFuture, FutureExt};
 use landfall_lifecycle::{Clock, Ending, Reason, Report, Shutdown, SpawnError, TaskSet, Terminate};
 use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 pub(crate) use self::instance::Worker;
@@ -84,6 +86,10 @@ pub(crate) struct Core {
     clock: Clock,
     epoch: Instant,
     state: Mutex<State>,
+    /// Numbers the tasks of streams.
+    tasks: AtomicU64,
+    /// Nobody drives it any more, because its runtime has gone.
+    abandoned: CancellationToken,
     workers: TaskSet,
     driver: TaskSet,
     handle: OnceLock<WeakSupervisor>,
@@ -195,6 +201,8 @@ where
         timer,
         clock,
         state: Mutex::new(state),
+        tasks: AtomicU64::new(1),
+        abandoned: CancellationToken::new(),
         workers: TaskSet::new(format!("{name}: workers")),
         driver: TaskSet::new(format!("{name}: driver")),
         handle: OnceLock::new(),
@@ -206,13 +214,11 @@ where
     drop(core.handle.set(supervisor.downgrade()));
     // What the driver starts is in its span: the children, and the spans of the supervisors below.
     let span = tracing::info_span!("supervisor", supervisor.name = core.name);
-    let driving = drive::run(Arc::clone(&core), drive(Arc::clone(&core))).instrument(span);
+    let driving = fall::run(Arc::clone(&core), drive(Arc::clone(&core))).instrument(span);
+    // One that is refused is dropped, as if its runtime had gone.
     match core.driver.spawn("driver", driving) {
         Ok(_) => Ok(supervisor),
-        Err(source) => {
-            core.abandon();
-            Err(StartError::Spawn { supervisor: core.name.clone(), source })
-        }
+        Err(source) => Err(StartError::Spawn { supervisor: core.name.clone(), source }),
     }
 }
 
@@ -262,6 +268,11 @@ impl Core {
 
     pub(crate) fn routing(&self) -> Option<&Arc<Routing>> {
         self.routing.as_ref()
+    }
+
+    /// A number that no task of a stream had before.
+    pub(crate) fn next_task(&self) -> u64 {
+        self.tasks.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn strategy(&self) -> Strategy {

@@ -113,7 +113,11 @@ impl Core {
                 }
                 None => Err(Exit::failed("the instance was started before")),
             },
-            Make::Supervisor(factory) => self.start_below(instance, &spec, &*factory, joins),
+            Make::Supervisor(factory) => {
+                // The factory is a user's and may take its time: others look at who lives meanwhile.
+                drop(self.enter(started));
+                self.start_below(instance, &spec, &*factory, joins)
+            }
         };
         match body {
             Ok(body @ Body::Worker(..)) => started.live.push((instance, body)),

@@ -7,8 +7,9 @@ use futures_util::future::FutureExt;
 use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
 
 use super::{Core, UNTAKEN_MAX, begin_with, drive};
+use crate::child_id::InstanceId;
 use crate::report::EndCause;
-use crate::{ChildSpec, Exit, Refused, StartChildError, Supervisor, TerminateChildError};
+use crate::{ChildSpec, Exit, Refused, StartChildError, Supervisor, TerminateChildError, TreeEventKind};
 
 /// Counts the living.
 struct Alive(Arc<AtomicUsize>);
@@ -102,24 +103,103 @@ async fn calls_that_nobody_looks_at_are_bounded() {
     assert!(tree.terminate(&Shutdown::now()).await.unwrap().is_clean());
 }
 
+/// Whether an instance is among those who are aborted when time is over, and named when they are left.
+fn is_entered(core: &Core, instance: InstanceId) -> bool {
+    core.lock().live(instance).is_some()
+}
+
+/// The driver lets others run before it has taken in all there is, and not all workers may wait for its next turn to be
+/// known: their task sets would be missed by an abort in between.
+#[tokio::test]
+async fn a_worker_is_known_when_it_first_runs_however_many_are_started() {
+    let tree = Supervisor::dynamic("app").start().await.unwrap();
+    let starts = (0..1_000).map(|number: u32| {
+        tree.start_task(format!("{number}"), |cx| async move { is_entered(&cx.0.core, cx.instance()) })
+    });
+    for task in futures_util::future::join_all(starts).await {
+        assert_eq!(task.unwrap().await, Ok(true));
+    }
+    assert!(tree.terminate(&Shutdown::now()).await.unwrap().is_clean());
+}
+
+/// The factory of a supervisor may block, and who was started in the same turn is known meanwhile.
+#[tokio::test]
+async fn a_worker_is_known_while_a_factory_after_it_runs() {
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let opened = Arc::clone(&gate);
+    let first = ChildSpec::worker("first", move |cx| {
+        let gate = Arc::clone(&opened);
+        async move {
+            gate.notified().await;
+            cx.ready();
+            cx.token().cancelled().await;
+        }
+    });
+    // Calls wait until the static children are up, and then both are made at once.
+    let app = Supervisor::builder("app").child(first.signals_ready(std::time::Duration::from_secs(60)));
+    let tree = app.answers_early().start().await.unwrap();
+    let (core, seen) = (Arc::downgrade(tree.core()), Arc::new(std::sync::OnceLock::new()));
+    let inner = Arc::clone(&seen);
+    let below = ChildSpec::supervisor("below", move || {
+        let core = core.upgrade().unwrap();
+        let worker = core.look(|engine| engine.find(&"worker".into())).unwrap();
+        inner.get_or_init(|| is_entered(&core, worker.instance.unwrap()));
+        Supervisor::builder("below")
+    });
+    let worker = ChildSpec::worker("worker", |_cx| std::future::pending::<()>());
+    let (worker, below, ()) = tokio::join!(tree.start_child(worker), tree.start_child(below), async {
+        tokio::task::yield_now().await;
+        gate.notify_one();
+    });
+    assert!(worker.is_ok() && below.is_ok());
+    assert_eq!(seen.get(), Some(&true));
+    assert_eq!(tree.terminate(&Shutdown::now()).await.unwrap().counts.stragglers, 0);
+}
+
 /// Who waits on another runtime than the supervisor's is not left waiting when that one goes.
 #[test]
 fn a_runtime_that_goes_answers_whoever_waits_and_calls_that_come_later() {
     let [gone, here] = [(); 2].map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
-    let (tree, ended, task) = gone.block_on(async {
+    let (tree, ended, task, mut events) = gone.block_on(async {
         let idle = ChildSpec::worker("idle", |_cx| std::future::pending::<()>());
-        let tree = Supervisor::builder("app").child(idle).start().await.unwrap();
+        let component = ChildSpec::component("owner", || async { Ok::<_, std::io::Error>(TaskSet::new("owner")) });
+        let below = ChildSpec::supervisor("below", || Supervisor::builder("below"));
+        let tree = Supervisor::builder("app").child(idle).child(component).child(below).start().await.unwrap();
         let ended = tree.instance_ended(tree.which_child("idle").unwrap().instance.unwrap());
         let task = tree.start_task("task", |_cx| std::future::pending::<()>()).await.unwrap();
-        (tree, ended, task)
+        let events = tree.events();
+        (tree, ended, task, events)
     });
     drop(gone);
     here.block_on(async {
-        let limit = std::time::Duration::from_secs(10);
-        assert_eq!(tokio::time::timeout(limit, ended).await, Ok(Some(Exit::Aborted)));
-        assert_eq!(tokio::time::timeout(limit, task).await, Ok(Err(Exit::Aborted)));
+        assert_eq!(in_time(ended).await, Some(Exit::Aborted));
+        assert_eq!(in_time(task).await, Err(Exit::Aborted));
         let refused = TerminateChildError::Refused(Refused::Terminating);
-        assert_eq!(tokio::time::timeout(limit, tree.terminate_child("idle")).await, Ok(Err(refused)));
-        assert!(tree.terminate(&Shutdown::now()).await.is_ok());
+        assert_eq!(in_time(tree.terminate_child("idle")).await, Err(refused));
+        while let Some(event) = in_time(events.recv()).await {
+            assert!(matches!(event.unwrap().kind, TreeEventKind::Ended(EndCause::Panicked { .. })));
+        }
+        assert_eq!(in_time(tree.events().recv()).await, None);
+        in_time(tree.ended()).await;
+        assert!(matches!(tree.end_cause(), Some(EndCause::Panicked { .. })));
+        assert!(in_time(tree.terminate(&Shutdown::now())).await.unwrap().error.is_some());
     });
+}
+
+/// The driver was never polled.
+#[test]
+fn a_runtime_that_goes_at_once_leaves_nobody_waiting() {
+    let [gone, here] = [(); 2].map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let idle = ChildSpec::worker("idle", |_cx| std::future::pending::<()>());
+    let tree = gone.block_on(Supervisor::builder("app").answers_early().child(idle).start()).unwrap();
+    drop(gone);
+    here.block_on(async {
+        in_time(tree.ended()).await;
+        assert!(in_time(tree.terminate(&Shutdown::now())).await.unwrap().error.is_some());
+    });
+}
+
+/// Whoever is left waiting fails the test, and does not hang it.
+async fn in_time<T>(waits: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(30), waits).await.expect("it was left waiting")
 }

@@ -35,6 +35,11 @@ impl End {
             None => self.unexpected.push((exit.clone(), 1)),
         }
     }
+
+    /// How instances ended, where nobody is to hear of it any more.
+    pub(super) fn into_exits(self) -> impl Iterator<Item = Exit> {
+        self.unexpected.into_iter().map(|(exit, _)| exit)
+    }
 }
 
 impl<M: Clone> Engine<M> {

@@ -191,7 +191,9 @@ impl<M: Clone> Engine<M> {
 
     /// Ends without any order, when the engine is not to be trusted any more; gives what is a user's.
     pub(crate) fn fall(&mut self) -> (Spent<M>, Vec<Action<M>>) {
-        self.phase = Phase::Ended;
+        if let Phase::Stopping(end) = std::mem::replace(&mut self.phase, Phase::Ended) {
+            self.spent.exits.extend(end.into_exits());
+        }
         for deferred in std::mem::take(&mut self.deferred) {
             if let Deferred::Call(_, Call::Start { make, .. } | Call::StartInstance { make }) = deferred {
                 self.spent.makes.push(make);

@@ -1,7 +1,5 @@
 //! Every public future may be dropped at every poll.
 
-use std::fs;
-use std::path::Path;
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt};
@@ -294,39 +292,4 @@ fn a_wait_for_a_name() {
         let set_up = async || names.clone();
         cancel_at_every_poll_on(set_up, run).check(async |names, _cut| assert_eq!(names.lookup("a"), None)).await;
     });
-}
-
-/// Each public function that gives a future or a stream is cut in this file.
-#[test]
-fn every_public_future_is_cut() {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let cuts = fs::read_to_string(crate_dir.join("tests/it/cancel.rs")).unwrap();
-    let is_cut = |cuts: &str, name: &str| cuts.contains(&format!(".{name}("));
-    let mut names = Vec::new();
-    for file in fs::read_dir(crate_dir.join("src")).unwrap() {
-        let path = file.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(path).unwrap();
-            names.extend(futures_of(&text));
-        }
-    }
-    assert!(names.len() > 15 && names.contains(&"start_task".to_owned()), "{names:?}");
-    let missing: Vec<_> = names.iter().filter(|name| !is_cut(&cuts, name)).collect();
-    assert!(missing.is_empty(), "{missing:?} are cut by no test of this file");
-    // It would see one that is not.
-    let one = ["start_", "nobody"].concat();
-    assert!(!is_cut(&cuts, &one));
-    assert_eq!(futures_of(&format!("\n    pub async fn {one}(&self) {{")), [one]);
-}
-
-/// The names of the public functions of a file that give a future or a stream.
-fn futures_of(text: &str) -> Vec<String> {
-    let heads = text.split("\n    pub ").skip(1).filter_map(|item| item.split('{').next());
-    let gives = |head: &&str| {
-        head.starts_with("async fn ") || head.contains("-> impl Future") || head.contains("-> impl Stream")
-    };
-    heads
-        .filter(gives)
-        .filter_map(|head| Some(head.split_once("fn ")?.1.split(['(', '<']).next()?.to_owned()))
-        .collect()
 }

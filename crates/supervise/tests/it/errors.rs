@@ -1,6 +1,7 @@
-//! Destructors of children's errors, which are code of users: they may ask the supervisor, and may panic.
+//! Texts and destructors of children's errors, which are code of users: they may ask the supervisor, and may panic.
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use landfall_lifecycle::Terminate;
 use landfall_supervise::{ChildSpec, EndCause, RestartType, Template, WeakSupervisor};
@@ -115,5 +116,50 @@ fn an_error_whose_destructor_panics_ends_nobody_else() {
         end(&tree).await;
         assert_eq!(diary.read(), ["start a", "dropped", "stop a", "gone a"]);
         assert_eq!(tree.end_cause(), Some(EndCause::Terminated));
+    });
+}
+
+/// Notes the task that makes its text.
+#[derive(Debug)]
+struct Shown(Arc<Mutex<Vec<Option<tokio::task::Id>>>>, usize);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.lock().unwrap().push(tokio::task::try_id());
+        write!(f, "error {}", self.1)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+/// They are counted by how they ended, reported and sent as events: the supervisor, which holds its lock for some of that,
+/// knows the text.
+#[test]
+fn the_text_of_an_error_is_made_in_the_task_of_its_child() {
+    guarded(async {
+        let (shown, own) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let made = (Arc::clone(&shown), Arc::clone(&own));
+        let worker = Template::worker("a", move |cx, number: usize| {
+            let (shown, own) = (Arc::clone(&made.0), Arc::clone(&made.1));
+            async move {
+                own.lock().unwrap().push(tokio::task::try_id());
+                cx.token().cancelled().await;
+                Err::<(), _>(Shown(shown, number % 2))
+            }
+        });
+        let tree = builder("app").template(worker).start().await.unwrap();
+        let mut events = tree.supervisor().events();
+        for number in 0..6 {
+            tree.start_child(number).await.unwrap();
+        }
+        tokio::task::yield_now().await;
+        end(&tree).await;
+        let (shown, own) = (shown.lock().unwrap().clone(), own.lock().unwrap().clone());
+        assert_eq!((own.len(), shown), (6, own));
+        let mut reported = 0;
+        while let Some(event) = events.recv().await {
+            reported += usize::from(event.unwrap().to_string().contains("(3 instances)"));
+        }
+        assert_eq!(reported, 2);
     });
 }

@@ -1,5 +1,7 @@
 //! What the supervisor does, through its public interface.
 
+#[cfg(feature = "backlog")]
+mod backlog;
 mod calls;
 mod cancel;
 mod components;

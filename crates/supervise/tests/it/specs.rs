@@ -28,6 +28,8 @@ fn builder() -> SupervisorBuilder {
 
 #[test]
 fn settings_that_cannot_be_are_refused() {
+    check(Supervisor::builder(""), "EmptyName");
+    check(Supervisor::dynamic(""), "EmptyName");
     check(builder().intensity(1, Duration::ZERO), "OutOfBounds { field: \"period\"");
     check(builder().intensity(1, Duration::MAX), "OutOfBounds { field: \"period\"");
     check(builder().strategy(Strategy::SimpleOneForOne), "TemplateMissing");
@@ -38,6 +40,10 @@ fn settings_that_cannot_be_are_refused() {
     let auto = builder().auto_shutdown(AutoShutdown::AnySignificant).template(template());
     check(auto.into(), "AutoShutdownWithTemplate");
     check(builder().child(worker("a")).template(template()).into(), "ChildrenBesideTemplate");
+    for strategy in [Strategy::OneForOne, Strategy::Dynamic] {
+        let other = SupervisorBuilder::from(builder().template(template())).strategy(strategy);
+        check(other, "StrategyOfTemplate");
+    }
     check(Supervisor::dynamic("jobs").child(worker("a")), "ChildrenOfDynamic");
     check(Supervisor::dynamic("jobs").auto_shutdown(AutoShutdown::AllSignificant), "AutoShutdownOfDynamic");
     assert!(builder().intensity(0, secs(1)).check().is_ok());

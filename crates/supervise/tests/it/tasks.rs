@@ -222,6 +222,38 @@ fn a_stream_that_is_left_early_leaves_no_task() {
     });
 }
 
+#[test]
+fn a_task_and_a_stream_without_an_id_are_refused() {
+    guarded(async {
+        let jobs = jobs().await;
+        let empty = StartChildError::Spec(landfall_supervise::SpecError::EmptyId);
+        assert_eq!(jobs.start_task("", |_cx| async {}).await.map(drop), Err(empty.clone()));
+        let mut stream = jobs.task_stream("", [1], |_cx, _number| async {});
+        assert_eq!(stream.next().await.unwrap().result, Err(TaskError::NotStarted(empty)));
+        end(&jobs).await;
+    });
+}
+
+/// Below most supervisors ids must differ, and two lists may well be named alike.
+#[test]
+fn two_streams_of_one_id_do_not_collide() {
+    guarded(async {
+        for strategy in [landfall_supervise::Strategy::Dynamic, landfall_supervise::Strategy::OneForOne] {
+            let jobs = builder("jobs").strategy(strategy).start().await.unwrap();
+            let work = |_cx, number: u32| async move {
+                tokio::task::yield_now().await;
+                number
+            };
+            let [mut one, mut other] = [(); 2].map(|()| jobs.task_stream("job", 0..4, work).tasks_max(at_once(2)));
+            for number in 0..4 {
+                let (one, other) = tokio::join!(one.next(), other.next());
+                assert_eq!((one.unwrap().result, other.unwrap().result), (Ok(number), Ok(number)));
+            }
+            end(&jobs).await;
+        }
+    });
+}
+
 /// Elixir: `async_stream` with `timeout`, `on_timeout: :kill_task` and `zip_input_on_exit`.
 #[test]
 fn an_item_that_is_too_slow_or_fails_is_a_result_with_its_item_and_the_rest_goes_on() {

@@ -2,6 +2,8 @@
 //! claims in line. One is terminated; of another the last handle is dropped.
 
 mod connector;
+pub mod dns;
+mod names;
 mod peer;
 
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Timekeeper, Watched};
 use crate::block_on::block_on;
-use crate::model::explore;
+use crate::explore::explore;
 use crate::shutdown::clock::Clock;
 use crate::sync::{Arc, Condvar, Mutex};
 

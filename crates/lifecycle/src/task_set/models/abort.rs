@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Drops, Pends, at_once, begins, core, detached, enter, joined, with_handle};
 use crate::block_on::block_on;
 use crate::ending::Ending;
-use crate::model::explore;
+use crate::explore::explore;
 use crate::sync::{Arc, thread};
 
 /// It has left its waker, or sees the abort itself.

@@ -3,7 +3,7 @@
 use super::{at_once, begin_draining, begins, core, detached, enter, joined};
 use crate::block_on::block_on;
 use crate::ending::Ending;
-use crate::model::explore;
+use crate::explore::explore;
 use crate::sync::{Arc, thread};
 use crate::task_set::TaskSetOptions;
 use crate::task_set::error::ChildError;

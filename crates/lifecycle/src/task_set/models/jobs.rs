@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CountsDrop, Drops, at_once, begins, core, joined};
 use crate::ending::Ending;
-use crate::model::explore;
+use crate::explore::explore;
 use crate::sync::{Arc, thread};
 use crate::task_set::blocking::queue;
 

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::{CountsDrop, Drops, core, enter, with_handle};
 use crate::block_on::block_on;
-use crate::model::explore;
+use crate::explore::explore;
 use crate::sync::{Arc, thread};
 
 /// Whoever waits is woken, and by then the task has left.

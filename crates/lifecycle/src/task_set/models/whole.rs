@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{CountsDrop, Drops, Pends, core, detached, enter, with_handle};
 use crate::block_on::block_on;
 use crate::ending::Ending;
-use crate::model::explore;
+use crate::explore::explore;
 use crate::report::{Report, TaskKind};
 use crate::shutdown::{Clock, Shutdown};
 use crate::sync::{Arc, thread};

@@ -6,14 +6,14 @@
 mod claims;
 mod ends;
 
-use std::cell::Cell;
 use std::panic::Location;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Once, OnceLock};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use landfall_lifecycle::internal::{self, block_on};
 use landfall_lifecycle::{Ending, Shutdown, TaskSet};
 use loom::thread;
 use tokio::runtime::Runtime;
@@ -24,45 +24,12 @@ use crate::claim::{Claim, ClaimError};
 use crate::connector::{BoxError, ConnectCx, Connected, Connector, Fitness, Moment};
 use crate::handle::Handle;
 use crate::policy::Policy;
-use crate::sync::{Mutex, primitives};
-
-thread_local! {
-    /// Panics on this thread: loom runs all threads of a model on one of the system's.
-    static PANICS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts panics, because the crate contains those of its users, and would contain what loom finds inside of one.
-fn count_panics() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            PANICS.with(|panics| panics.set(panics.get() + 1));
-            before(info);
-        }));
-    });
-}
 
 /// Runs `model` under every schedule with a bounded number of preemptions.
-///
-/// The bound is `LOOM_MAX_PREEMPTIONS`, or two.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
-    count_panics();
     // Entered once for all threads of the models, and never driven: its timers stand still.
     let _entered = runtime().enter();
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(2));
-    builder.max_branches = 20_000;
-    let schedules = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&schedules);
-    builder.check(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        model();
-        assert_eq!(PANICS.with(Cell::get), 0, "the crate contained a panic");
-    });
-    let schedules = schedules.load(Ordering::Relaxed);
-    println!("{schedules} schedules");
-    assert!(schedules > 1, "a model with one schedule shows nothing");
+    internal::explore(model);
 }
 
 fn runtime() -> &'static Runtime {
@@ -70,37 +37,6 @@ fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime can be built")
     })
-}
-
-/// Whether the future was woken since it was last polled.
-#[derive(Default)]
-struct Woken {
-    flag: Mutex<bool>,
-    changed: primitives::Condvar,
-}
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        *self.flag.lock() = true;
-        self.changed.notify_all();
-    }
-}
-
-/// Drives one future on this thread.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let woken = Arc::new(Woken::default());
-    let waker = Waker::from(Arc::clone(&woken));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
-        }
-        let mut flag = woken.flag.lock();
-        while !std::mem::take(&mut *flag) {
-            flag = woken.changed.wait(flag).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-    }
 }
 
 /// Its connections count themselves.

@@ -1,20 +1,37 @@
 //! What a pool tells about itself: itself at one instant. What changes is told by [`Events`](crate::Events).
 
+#[cfg(feature = "metrics")]
+mod exposition;
+#[cfg(feature = "serde")]
+mod json;
+mod text;
+
 use std::time::Duration;
 
 use landfall_lifecycle::Place;
 
+#[cfg(feature = "metrics")]
+pub use self::exposition::Exposition;
 use crate::backend::Backend;
 use crate::change::SlotId;
 use crate::claim::ConnectError;
 use crate::core::Tally;
 
 /// A pool at one instant. Every figure is taken from the states themselves, under one lock: they agree with each other.
+///
+/// It is shown as text with one line for the pool and one for each backend; with the feature `serde` it is serialized,
+/// spans of time as whole milliseconds in fields whose names end with `_ms`; with the feature `metrics`
+/// [`Exposition`](crate::Exposition) shows it to Prometheus.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PoolStats {
     /// How many slots are in each state.
     pub slots: SlotCounts,
+    /// How many slots there may be, see [`slots_max`](crate::Policy::slots_max).
+    pub slots_max: usize,
+    /// How many connections are kept ready, see [`spares_wanted`](crate::Policy::spares_wanted).
+    pub spares_wanted: usize,
     /// How many claims wait in line.
     pub waiting: usize,
     /// Whether there is neither a connection nor a backend to expect one from.
@@ -33,6 +50,7 @@ pub struct PoolStats {
 
 /// One backend.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BackendStats {
     /// Which.
@@ -45,6 +63,7 @@ pub struct BackendStats {
     /// together count once.
     pub failures_in_a_row: u32,
     /// When it is tried next, while it is failing and not being tried.
+    #[cfg_attr(feature = "serde", serde(rename = "retry_in_ms", serialize_with = "json::millis_if"))]
     pub retry_in: Option<Duration>,
     /// Whether it takes part, or is left out because its uses failed.
     pub standing: Standing,
@@ -53,8 +72,10 @@ pub struct BackendStats {
     /// How many uses failed: connections that came back broken, were discarded, or whose holders reported a failure.
     pub uses_failed: u64,
     /// How long its connections are usually held of late; none if that is not known, as where it is the only one.
+    #[cfg_attr(feature = "serde", serde(rename = "usual_hold_ms", serialize_with = "json::millis_if"))]
     pub usual_hold: Option<Duration>,
     /// What the last failed connect came to, until one succeeds.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "json::error_if"))]
     pub last_error: Option<ConnectError>,
     /// How many of its slots are in each state.
     pub slots: SlotCounts,
@@ -68,6 +89,8 @@ pub struct BackendStats {
 
 /// Whether a backend takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", tag = "state"))]
 #[non_exhaustive]
 pub enum Standing {
     /// It does.
@@ -75,6 +98,7 @@ pub enum Standing {
     /// It is left out, because its uses failed.
     Ejected {
         /// For how long yet.
+        #[cfg_attr(feature = "serde", serde(rename = "remaining_ms", serialize_with = "json::millis"))]
         remaining: Duration,
     },
     /// It has one connection, and takes part again once that was used well.
@@ -86,6 +110,7 @@ pub enum Standing {
 
 /// How many slots are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SlotCounts {
     /// A connection is being opened.
@@ -104,6 +129,7 @@ pub struct SlotCounts {
 
 /// One slot.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SlotStats {
     /// Which.
@@ -113,6 +139,7 @@ pub struct SlotStats {
     /// Where it is in its life.
     pub status: SlotStatus,
     /// How long ago its connection was opened, or begun to be.
+    #[cfg_attr(feature = "serde", serde(rename = "age_ms", serialize_with = "json::millis"))]
     pub age: Duration,
     /// How many claims its connection has served.
     pub claims: u64,
@@ -120,6 +147,8 @@ pub struct SlotStats {
 
 /// Where a slot is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", tag = "state"))]
 #[non_exhaustive]
 pub enum SlotStatus {
     /// A connection is being opened.
@@ -127,6 +156,7 @@ pub enum SlotStatus {
     /// A connection waits for a claim.
     Idle {
         /// For how long.
+        #[cfg_attr(feature = "serde", serde(rename = "since_ms", serialize_with = "json::millis"))]
         since: Duration,
     },
     /// A connection waits for the claim that it was granted to.
@@ -136,6 +166,7 @@ pub enum SlotStatus {
         /// Where it was claimed.
         place: Place,
         /// For how long it has been out.
+        #[cfg_attr(feature = "serde", serde(rename = "age_ms", serialize_with = "json::millis"))]
         age: Duration,
     },
     /// A connection is being checked or recycled.
@@ -146,6 +177,7 @@ pub enum SlotStatus {
 
 /// What has been counted since the pool was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Totals {
     /// Claims that were served.
@@ -253,5 +285,57 @@ impl Totals {
             ejections: tally.ejections,
             moved: tally.moved,
         }
+    }
+}
+
+/// A pool with two backends, one of them failing, for the tests of what is shown.
+#[cfg(test)]
+fn sample() -> PoolStats {
+    let address = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let (idle, claims) = (SlotCounts { idle: 2, claimed: 1, ..SlotCounts::default() }, 7);
+    let sound = BackendStats {
+        backend: address(1).into(),
+        is_removed: false,
+        is_failing: false,
+        failures_in_a_row: 0,
+        retry_in: None,
+        standing: Standing::Full,
+        ejections: 0,
+        uses_failed: 0,
+        usual_hold: None,
+        last_error: None,
+        slots: idle,
+        connects: 3,
+        connects_failed: 0,
+        claims,
+    };
+    let failing = BackendStats {
+        backend: Backend::new("db", address(2)),
+        is_removed: true,
+        is_failing: true,
+        failures_in_a_row: 2,
+        retry_in: Some(Duration::from_millis(1_500)),
+        slots: SlotCounts::default(),
+        connects: 2,
+        connects_failed: 2,
+        claims: 0,
+        ..sound.clone()
+    };
+    let status = SlotStatus::Idle { since: Duration::from_millis(20) };
+    let id = SlotId { index: 0, generation: 1 };
+    let slot = SlotStats { id, backend: address(1).into(), status, age: Duration::from_millis(40), claims };
+    let mut waits = Histogram { count: 3, nanos: 3_000, ..Histogram::default() };
+    waits.buckets[10] = 3;
+    PoolStats {
+        slots: idle,
+        slots_max: 16,
+        spares_wanted: 2,
+        waiting: 4,
+        is_offline: false,
+        backends: vec![sound, failing],
+        each_slot: vec![slot],
+        totals: Totals { claims, timed_out: 2, cancelled: 1, ..Totals::default() },
+        waits,
+        holds: Histogram::default(),
     }
 }

@@ -1,6 +1,12 @@
 //! Where the backends come from.
 
-use std::future::ready;
+mod changes;
+mod fixed;
+mod merged;
+
+pub use self::changes::{BackendsChange, ChangesResolver};
+pub use self::fixed::FixedResolver;
+pub use self::merged::MergedResolver;
 
 use crate::backend::Backend;
 
@@ -16,27 +22,4 @@ pub trait Resolver: Send + 'static {
     ///
     /// It is dropped when the pool terminates.
     fn next(&mut self) -> impl Future<Output = Option<Vec<Backend>>> + Send;
-}
-
-/// A fixed list of backends.
-#[derive(Clone, Debug)]
-pub struct FixedResolver {
-    backends: Option<Vec<Backend>>,
-}
-
-impl FixedResolver {
-    /// A list of addresses, or of backends with names of their own.
-    ///
-    /// Of several that are equal one is taken. With an empty list claims fail with
-    /// [`ClaimError::NoBackends`](crate::ClaimError::NoBackends).
-    #[must_use]
-    pub fn new<B: Into<Backend>>(backends: impl IntoIterator<Item = B>) -> Self {
-        Self { backends: Some(backends.into_iter().map(Into::into).collect()) }
-    }
-}
-
-impl Resolver for FixedResolver {
-    fn next(&mut self) -> impl Future<Output = Option<Vec<Backend>>> + Send {
-        ready(self.backends.take())
-    }
 }
