@@ -48,10 +48,13 @@ impl From<SocketAddr> for Backend {
     }
 }
 
+/// The name, and the address if there is one: not the unspecified one, which stands for what no socket leads to, such as
+/// a file.
 impl Display for Backend {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
-        if self.name.parse() == Ok(self.address) { Ok(()) } else { write!(f, " ({})", self.address) }
+        let has_none = self.address.ip().is_unspecified() && self.address.port() == 0;
+        if has_none || self.name.parse() == Ok(self.address) { Ok(()) } else { write!(f, " ({})", self.address) }
     }
 }
 
@@ -64,5 +67,7 @@ mod tests {
         let address: SocketAddr = "127.0.0.1:5432".parse().unwrap();
         assert_eq!(Backend::from(address).to_string(), "127.0.0.1:5432");
         assert_eq!(Backend::new("db-1", address).to_string(), "db-1 (127.0.0.1:5432)");
+        let nowhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
+        assert_eq!(Backend::new("orders.db", nowhere).to_string(), "orders.db");
     }
 }

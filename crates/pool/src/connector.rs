@@ -186,7 +186,7 @@ impl ConnectCx {
     }
 }
 
-/// Starts tasks on the pool's task set.
+/// Starts tasks and threads on the pool's task set.
 #[derive(Clone)]
 pub struct Spawner {
     pub(crate) tasks: TaskSet,
@@ -215,6 +215,34 @@ impl Spawner {
             return crate::shared::forgotten().spawn(name, stays);
         }
         self.tasks.spawn_closing(name, future)
+    }
+
+    /// Starts a thread of its own, named after `name`, as an entry of the pool's task set: for connections whose
+    /// protocol blocks.
+    ///
+    /// Nothing can end it but itself, and it must end when its connection does; the pool's termination waits for it,
+    /// and names it as a straggler if it outlives the abort instant.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Closed`] once the pool terminates, when connects are given up too; [`SpawnError::NoThread`] if none
+    /// can be made.
+    #[track_caller]
+    pub fn spawn_thread<F>(&self, name: impl Into<TaskName>, closure: F) -> Result<TaskId, SpawnError>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::LeaveDriver) {
+            let stays = move |_: &CancellationToken| {
+                closure();
+                loop {
+                    std::thread::park();
+                }
+            };
+            return crate::shared::forgotten().spawn_thread::<_, ()>(name, stays).map(|task| task.id());
+        }
+        self.tasks.spawn_thread(name, |_| closure()).map(|task| task.id())
     }
 }
 

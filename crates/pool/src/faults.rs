@@ -71,6 +71,8 @@ pub(crate) enum Fault {
     ForgetUnanswered,
     /// A termination waits for the resolver.
     JoinResolver,
+    /// A connection stays with a call of it that was cut.
+    KeepCalled,
     /// At the end what is granted stays with its claim.
     KeepGranted,
     /// An attempt at a backend that does not answer keeps its room.
@@ -152,6 +154,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("forget-shrink", Fault::ForgetShrink),
     ("forget-unanswered", Fault::ForgetUnanswered),
     ("join-resolver", Fault::JoinResolver),
+    ("keep-called", Fault::KeepCalled),
     ("keep-granted", Fault::KeepGranted),
     ("keep-probe", Fault::KeepProbe),
     ("keep-servers", Fault::KeepServers),

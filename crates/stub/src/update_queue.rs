@@ -13,7 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::life::RUNTIME_SERVICE;
-use crate::messages::{ContainerUpdate, UpdateContainersRequest, UpdateContainersResponse};
+use crate::messages::{
+    ContainerUpdate, Malformed, UPDATE_CONTAINERS_RESPONSE, UpdateContainersRequest, UpdateContainersResponse,
+};
+use crate::options::StubOptions;
 use crate::unsolicited::UpdateError;
 use crate::wire::{Method, Wire};
 
@@ -28,6 +31,7 @@ pub(crate) struct Updates {
     queue: mpsc::Sender<Asked>,
     timeout: Duration,
     waits_max: usize,
+    decoded_bytes_max: usize,
     asker: Asker,
 }
 
@@ -55,6 +59,7 @@ struct Asked {
     update: Vec<ContainerUpdate>,
     deadline: Instant,
     after: Duration,
+    decoded_bytes_max: usize,
     wanted: Wanted,
     is_sent: bool,
     /// None once it was told.
@@ -82,10 +87,11 @@ pub struct PendingUpdate {
 }
 
 impl Updates {
-    pub(crate) fn new(name: &str, handlers: TaskSet, timeout: Duration, waits_max: usize) -> (Self, UpdateQueue) {
-        let (queue, taken) = mpsc::channel(waits_max);
+    pub(crate) fn new(name: &str, handlers: TaskSet, options: &StubOptions) -> (Self, UpdateQueue) {
+        let StubOptions { update_timeout, calls_max, decoded_bytes_max, .. } = *options;
+        let (queue, taken) = mpsc::channel(calls_max);
         let asker = Asker { name: name.into(), handlers };
-        (Self { queue, timeout, waits_max, asker }, UpdateQueue(taken))
+        (Self { queue, timeout: update_timeout, waits_max: calls_max, decoded_bytes_max, asker }, UpdateQueue(taken))
     }
 
     /// The handler that is running this, if one is.
@@ -104,6 +110,7 @@ impl Updates {
             update,
             deadline: Instant::now() + self.timeout,
             after: self.timeout,
+            decoded_bytes_max: self.decoded_bytes_max,
             wanted,
             is_sent: false,
             answer: Some(answer.0),
@@ -153,8 +160,16 @@ impl Asked {
         self.is_sent = true;
         let request = UpdateContainersRequest { update: std::mem::take(&mut self.update), evict: Vec::new() };
         let answer = wire.call(&UPDATE, &request, left).await;
-        let answer = UpdateContainersResponse::decode(answer.map_err(|error| UpdateError::of(error, self.after))?);
-        Ok(answer.map_err(|error| UpdateError::Unreadable { message: error.to_string() })?.failed)
+        let answer = answer.map_err(|error| UpdateError::of(error, self.after))?;
+        let unreadable = |message| UpdateError::Unreadable { message };
+        match UPDATE_CONTAINERS_RESPONSE.weigh(&answer) {
+            Ok(bytes) if bytes <= self.decoded_bytes_max => {}
+            Ok(bytes) => {
+                return Err(unreadable(format!("it takes {bytes} bytes, see `StubOptions::decoded_bytes_max`")));
+            }
+            Err(Malformed) => return Err(unreadable("it is no message".to_owned())),
+        }
+        Ok(UpdateContainersResponse::decode(answer).map_err(|error| unreadable(error.to_string()))?.failed)
     }
 
     /// Tells whoever waits; if nobody does any more, and nobody withdrew it, the log.

@@ -31,6 +31,10 @@ const CALLERS: usize = 24;
 /// Fewer than there are callers, so that some are refused and some give way.
 const REQUESTS_MAX: usize = 16;
 
+/// Longer than a round: it is the end that tells of these.
+const LONG: Duration = Duration::from_secs(3_600);
+const SHORT_MAX: Duration = Duration::from_millis(20);
+
 /// Runs it.
 ///
 /// # Errors
@@ -62,8 +66,9 @@ pub async fn load(course: Course) -> Result<Report, BodyError> {
 async fn call(address: Address<u64, u64>, mut random: Random) {
     loop {
         let number = random.number();
-        // Some expire, some do not, and some are withdrawn.
-        match address.put_within(number, random.time_below(Duration::from_millis(20))) {
+        // Some expire, some wait until they are told, and some are withdrawn.
+        let timeout = if random.within(0..2) == 0 { LONG } else { random.time_below(SHORT_MAX) };
+        match address.put_within(number, timeout) {
             Ok(reply) if random.within(0..8) == 0 => drop(reply),
             Ok(reply) => match reply.await {
                 Err(Unanswered::Terminating) => return,

@@ -6,6 +6,7 @@
 pub mod backlog;
 pub mod blocking;
 pub mod child_process;
+pub mod diesel;
 pub mod pool;
 pub mod service;
 pub mod serving;

@@ -10,7 +10,7 @@ use protox::prost_reflect::DescriptorPool;
 const HEAD: &str = "//! The messages of NRI's protocol: generated from `proto/nri.proto` by `cargo xtask codegen`.\n\n";
 
 /// Messages that only say whether there is a value: prost has the value itself as a message of that form.
-const OPTIONAL: &[(&str, &str)] = &[
+pub(crate) const OPTIONAL: &[(&str, &str)] = &[
     ("OptionalBool", "bool"),
     ("OptionalFileMode", "u32"),
     ("OptionalInt", "i64"),
@@ -52,7 +52,8 @@ pub(crate) fn messages(protocol: &DescriptorPool, root: &Path) -> Result<String,
     formatted(&format!("{HEAD}{text}"), root)
 }
 
-fn formatted(text: &str, root: &Path) -> Result<String, String> {
+/// As rustfmt leaves it.
+pub(crate) fn formatted(text: &str, root: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("cannot run rustfmt to its end: {error}");
     let mut rustfmt = Command::new("rustfmt");
     rustfmt.args(["--edition", "2024", "--config-path"]).arg(root).stdin(Stdio::piped()).stdout(Stdio::piped());

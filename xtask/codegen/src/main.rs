@@ -3,6 +3,7 @@
 //! A package of its own, so that `cargo xtask` is built without a compiler of protocols.
 
 mod generate;
+mod shapes;
 mod table;
 
 use std::path::Path;
@@ -11,7 +12,8 @@ use std::{env, fs};
 
 const PROTO: &str = "crates/stub/proto/nri.proto";
 const TABLE: &str = "crates/stub/tests/data/nri-messages.csv";
-const GENERATED: &str = "crates/stub/src/messages/generated.rs";
+const MESSAGES: &str = "crates/stub/src/messages/generated.rs";
+const SHAPES: &str = "crates/stub/src/messages/shapes.rs";
 
 fn main() -> ExitCode {
     let check = match env::args().skip(1).collect::<Vec<_>>().as_slice() {
@@ -46,15 +48,18 @@ fn run(root: &Path, check: bool) -> Result<String, String> {
     if !faults.is_empty() {
         return Err(format!("{PROTO} is not what {TABLE} says:\n{}", faults.join("\n")));
     }
-    let fresh = generate::messages(&protocol, root)?;
-    if check {
-        return match text(root, GENERATED)? == fresh {
-            true => Ok(format!("{GENERATED} is what {PROTO} says, and that has all {count} rows of {TABLE}")),
-            false => Err(format!("{GENERATED} is not what {PROTO} says: `cargo xtask codegen` writes it")),
-        };
+    let files = [(MESSAGES, generate::messages(&protocol, root)?), (SHAPES, shapes::shapes(&protocol, root)?)];
+    for (path, fresh) in files {
+        if !check {
+            fs::write(root.join(path), fresh).map_err(|error| format!("cannot write {path}: {error}"))?;
+        } else if text(root, path)? != fresh {
+            return Err(format!("{path} is not what {PROTO} says: `cargo xtask codegen` writes it"));
+        }
     }
-    fs::write(root.join(GENERATED), fresh).map_err(|error| format!("cannot write {GENERATED}: {error}"))?;
-    Ok(format!("wrote {GENERATED}"))
+    match check {
+        true => Ok(format!("{MESSAGES} and {SHAPES} are what {PROTO} says, and that has all {count} rows of {TABLE}")),
+        false => Ok(format!("wrote {MESSAGES} and {SHAPES}")),
+    }
 }
 
 fn text(root: &Path, path: &str) -> Result<String, String> {

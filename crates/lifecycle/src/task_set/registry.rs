@@ -218,7 +218,8 @@ impl Registry {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Seen<'_>> {
-        (0..self.places()).filter_map(|index| self.get(index))
+        // A set that is over has no need to look at each place that it had.
+        (0..self.places()).filter_map(|index| self.get(index)).take(self.len)
     }
 
     fn slot(&self, index: u32) -> Option<&Slot> {

@@ -54,15 +54,18 @@ impl<T> Core<T> {
     /// one that is less loaded for its weight.
     #[cold]
     pub(super) fn choose_ranked_idle(&mut self, now: At) -> Option<u32> {
-        let priority_of = |index: u32| self.backends.get(index).backend.priority;
-        let best = self.backends.with_idle.iter().map(|index| priority_of(*index)).min()?;
-        let preferred: Vec<u32> =
-            self.backends.with_idle.iter().copied().filter(|index| priority_of(*index) == best).collect();
-        let first = self.random.below(preferred.len());
-        let second = (first + self.random.below(preferred.len())) % preferred.len();
-        let [first, second] = [preferred[first], preferred[second]];
-        let [one, other] = [first, second].map(|index| self.backends.get(index));
-        Some(if one.is_no_slower_than(other, now) { first } else { second })
+        let priority_of = |index: &u32| self.backends.get(*index).backend.priority;
+        let best = self.backends.with_idle.iter().map(priority_of).min()?;
+        let preferred = || self.backends.with_idle.iter().copied().filter(|index| priority_of(index) == best);
+        let count = preferred().count();
+        if count == 1 {
+            return preferred().next();
+        }
+        let first = self.random.below(count);
+        let second = (first + 1 + self.random.below(count - 1)) % count;
+        let [first, second] = [first, second].map(|at| preferred().nth(at));
+        let [one, other] = [self.backends.get(first?), self.backends.get(second?)];
+        if one.is_no_slower_than(other, now) { first } else { second }
     }
 
     /// Lets go of connections to backends that are not preferred, once one that is preferred answers.

@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-#[cfg(landfall_faults)]
-use hickory_proto::op::Metadata;
 use hickory_proto::op::{Edns, Message, MessageType, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
@@ -115,11 +113,12 @@ impl Sent {
         if !self.is_answer(&message) {
             return Err(Unread::Foreign);
         }
+        let is_cut = head.truncation;
         #[cfg(landfall_faults)]
-        let head = Metadata { truncation: head.truncation && !is_armed(Fault::TakeTruncated), ..head };
+        let is_cut = is_cut && !is_armed(Fault::TakeTruncated);
         match head.response_code {
             // Even where its records are whole: there may be more.
-            _ if head.truncation => Err(Unread::Truncated),
+            _ if is_cut => Err(Unread::Truncated),
             ResponseCode::NoError => Ok(self.records(&message)),
             ResponseCode::NXDomain => Ok(Answer::Empty { exists: false, ttl: empty_ttl(&message) }),
             ResponseCode::FormErr | ResponseCode::NotImp if self.has_edns => Err(Unread::NoEdns),

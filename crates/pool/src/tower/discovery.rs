@@ -9,11 +9,11 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream};
+use landfall_lifecycle::internal::{into_message, log};
 use tower::discover::Change;
 
 use crate::backend::Backend;
 use crate::resolver::Resolver;
-use landfall_lifecycle::internal::{into_message, log};
 
 /// The changes of a resolver's sets, as tower's `Discover`: what `Balance` is made of.
 ///

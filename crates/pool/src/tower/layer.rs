@@ -71,7 +71,7 @@ where
     type Future = ClaimIntoFuture<K, S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        // What holds nothing for others comes first: a connection is not kept waiting for it.
+        // The inner service comes first: no connection is kept from others while it is not ready.
         ready!(self.inner.poll_ready(cx)).map_err(CallError::Call)?;
         self.claims.poll_ready(cx).map_err(CallError::Claim)
     }

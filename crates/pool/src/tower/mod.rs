@@ -1,4 +1,4 @@
-//! A pool inside of [tower](tower): claims as a service, connections that are services themselves, and what tower's
+//! A pool inside of [tower](https://docs.rs/tower): claims as a service, connections that are services themselves, and what tower's
 //! balancer asks for.
 //!
 //! | what | for |

@@ -11,6 +11,8 @@ use tower::Service;
 use super::service::{ClaimRequest, ClaimService};
 use crate::claim::{ClaimError, OwnedClaim};
 use crate::connector::Connector;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 use crate::handle::Handle;
 use crate::pool::Pool;
 
@@ -111,6 +113,11 @@ struct Working<K: Connector>(Option<Handle<K>>);
 impl<K: Connector> Drop for Working<K> {
     fn drop(&mut self) {
         if let Some(handle) = self.0.take() {
+            #[cfg(landfall_faults)]
+            if is_armed(Fault::KeepCalled) {
+                let _kept = Box::leak(Box::new(handle));
+                return;
+            }
             handle.discard();
         }
     }

@@ -11,7 +11,7 @@ use crate::fake::{Fake, Net};
 use crate::harness::{claim_all, end, long, multi_thread, on_both, plain, pool, until};
 
 /// All capacity is there, and never was more.
-async fn whole(pool: &Pool<Fake>, net: &Net, slots: usize) {
+pub(crate) async fn whole(pool: &Pool<Fake>, net: &Net, slots: usize) {
     assert_eq!(pool.stats().waiting, 0, "somebody who gave up is in line");
     drop(claim_all(pool, slots).await);
     until(|| pool.slots().idle == slots).await;

@@ -21,6 +21,7 @@ mod ranks;
 mod resolvers;
 mod spans;
 mod storm;
+mod threads;
 #[cfg(feature = "tower")]
 mod tower;
 mod upkeep;

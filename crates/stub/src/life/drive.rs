@@ -92,9 +92,8 @@ impl For {
 pub(crate) async fn drive(mut course: Course, mut who: For) {
     let (core, generation) = (Arc::clone(&course.core), Arc::clone(&course.generation));
     let mut connected = None;
-    let StubOptions { update_timeout, calls_max, .. } = core.plugin.options;
-    let handlers = generation.handlers.clone();
-    let (updates, mut queue) = Updates::new(&core.plugin.identity.name, handlers, update_timeout, calls_max);
+    let Definition { identity, options, .. } = &*core.plugin;
+    let (updates, mut queue) = Updates::new(&identity.name, generation.handlers.clone(), options);
     let begun = tokio::select! {
         // The stop first.
         biased;

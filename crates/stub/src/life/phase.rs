@@ -173,11 +173,10 @@ fn ended(generation: &Generation, cause: CloseCause, report: Report) -> Arc<Ende
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use landfall_lifecycle::{Reason, TaskSet};
 
     use super::*;
+    use crate::options::StubOptions;
     use crate::wire::Loss;
 
     const PHASES: [Phase; 6] =
@@ -188,7 +187,7 @@ mod tests {
     }
 
     fn updates() -> Updates {
-        Updates::new("logger", TaskSet::new("handlers"), Duration::from_secs(1), 1).0
+        Updates::new("logger", TaskSet::new("handlers"), &StubOptions::default()).0
     }
 
     fn report() -> Report {

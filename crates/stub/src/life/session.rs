@@ -12,12 +12,13 @@ use crate::events::EventMask;
 use crate::handler_cx::HandlerCx;
 use crate::handlers::{decode, failed};
 use crate::messages::{
-    ConfigureRequest, ConfigureResponse, Container, PodSandbox, SynchronizeRequest, SynchronizeResponse,
+    ConfigureRequest, ConfigureResponse, Container, Malformed, PodSandbox, SynchronizeRequest, SynchronizeResponse,
+    argument_of,
 };
 use crate::runtime_info::{Configuration, RuntimeInfo};
 use crate::update::into_messages;
 use crate::update_queue::Updates;
-use crate::wire::{Code, Request, Service, Status};
+use crate::wire::{Budget, Code, Held, Request, Service, Status};
 
 /// The service of NRI that a plugin serves.
 pub(crate) const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
@@ -31,6 +32,8 @@ pub(super) struct Session {
     configured: watch::Sender<Option<Configured>>,
     /// The parts of a synchronization that have come. They go with the session, so a broken one leaves none behind.
     parts: Mutex<Parts>,
+    /// What the parts of all synchronizations take that are there.
+    synchronized: Budget,
 }
 
 pub(super) type Configured = Result<RuntimeInfo, String>;
@@ -39,12 +42,15 @@ pub(super) type Configured = Result<RuntimeInfo, String>;
 struct Parts {
     pods: Vec<PodSandbox>,
     containers: Vec<Container>,
-    bytes: usize,
+    /// What they take.
+    held: Option<Held>,
 }
 
 impl Session {
     pub(super) fn new(plugin: Arc<Definition>, generation: u64, updates: Updates) -> Self {
-        Self { plugin, generation, updates, configured: watch::Sender::new(None), parts: Mutex::default() }
+        let synchronized = Budget::new(plugin.options.synchronize_bytes_max);
+        let (configured, parts) = (watch::Sender::new(None), Mutex::default());
+        Self { plugin, generation, updates, configured, parts, synchronized }
     }
 
     /// Waits until the runtime has configured the plugin, or the plugin has refused its configuration.
@@ -65,8 +71,8 @@ impl Session {
         match request.method.as_str() {
             "Configure" => self.configure(cx, decode(request.payload)?).await,
             "Synchronize" => {
-                let bytes = request.payload.len();
-                self.synchronize(cx, decode(request.payload)?, bytes).await
+                let weight = request.weight;
+                self.synchronize(cx, decode(request.payload)?, weight).await
             }
             // No runtime sends it; what it would mean is that the connection will be closed.
             "Shutdown" => Ok(Vec::new()),
@@ -118,11 +124,13 @@ impl Session {
         Ok(chosen)
     }
 
-    async fn synchronize(&self, cx: HandlerCx, request: SynchronizeRequest, bytes: usize) -> Result<Vec<u8>, Status> {
+    async fn synchronize(&self, cx: HandlerCx, request: SynchronizeRequest, weight: usize) -> Result<Vec<u8>, Status> {
         let SynchronizeRequest { pods, containers, more } = request;
-        let Some(all) = self.add_part(pods, containers, bytes, more)? else {
+        let Some(all) = self.add_part(pods, containers, weight, more)? else {
             return Ok(SynchronizeResponse { update: Vec::new(), more: true }.encode_to_vec());
         };
+        // Held until the handler has returned, so that a runtime cannot begin one after the other.
+        let _held = all.held;
         let update = match &self.plugin.handlers.synchronize {
             None => Vec::new(),
             Some(handler) => {
@@ -138,22 +146,24 @@ impl Session {
         &self,
         pods: Vec<PodSandbox>,
         containers: Vec<Container>,
-        bytes: usize,
+        weight: usize,
         more: bool,
     ) -> Result<Option<Parts>, Status> {
         let bytes_max = self.plugin.options.synchronize_bytes_max;
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = parts.bytes.saturating_add(bytes);
-        if sum > bytes_max {
+        let Some(held) = self.synchronized.take(weight) else {
             let dropped = std::mem::take(&mut *parts);
             drop((parts, dropped));
             let message = format!(
-                "the synchronization has more than {bytes_max} bytes: see `StubOptions::synchronize_bytes_max`"
+                "the synchronization takes more than {bytes_max} bytes: see `StubOptions::synchronize_bytes_max`"
             );
             tracing::error!(bytes_max, "synchronization is too long");
             return Err(Status::new(Code::RESOURCE_EXHAUSTED, message));
+        };
+        match &mut parts.held {
+            Some(before) => before.join(held),
+            before => *before = Some(held),
         }
-        parts.bytes = sum;
         parts.pods.extend(pods);
         parts.containers.extend(containers);
         Ok((!more).then(|| std::mem::take(&mut *parts)))
@@ -163,5 +173,12 @@ impl Session {
 impl Service for Session {
     fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Result<Vec<u8>, Status>> {
         async move { self.answer(request).await }.boxed()
+    }
+
+    fn weigh(&self, method: &str, argument: &[u8]) -> Result<usize, Malformed> {
+        match argument_of(method) {
+            Some(shape) => shape.weigh(argument),
+            None => Ok(argument.len()),
+        }
     }
 }

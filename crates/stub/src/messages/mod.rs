@@ -10,6 +10,10 @@
 mod generated;
 mod make;
 mod read;
+mod shapes;
 mod shown;
+mod weight;
 
 pub use self::generated::*;
+pub(crate) use self::shapes::{UPDATE_CONTAINERS_RESPONSE, argument_of};
+pub(crate) use self::weight::{Malformed, Shape};

@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub enum FaultKind {
     Cut,
     /// No more bytes go this way; the other way and the socket are as before.
     Stall,
+    /// For so long no more bytes go this way; then they do.
+    Pause(Duration),
 }
 
 /// What happens to a connection, and when.
@@ -62,6 +66,8 @@ impl Counted {
 pub(super) struct FaultyIo {
     io: Option<DuplexStream>,
     fault: Option<Fault>,
+    /// Until when a pause lasts that has begun.
+    pause: Option<Pin<Box<Sleep>>>,
     counted: Arc<Counted>,
     /// Says by its count how many connections are open.
     _open: Arc<()>,
@@ -69,13 +75,23 @@ pub(super) struct FaultyIo {
 
 impl FaultyIo {
     pub(super) fn new(io: DuplexStream, fault: Option<Fault>, counted: Arc<Counted>, open: Arc<()>) -> Self {
-        Self { io: Some(io), fault, counted, _open: open }
+        Self { io: Some(io), fault, pause: None, counted, _open: open }
     }
 
     /// How many more bytes may go this way: none if there is no limit.
     fn left(&self, direction: Direction) -> Option<(usize, FaultKind)> {
         let fault = self.fault.filter(|fault| fault.direction == direction)?;
         Some((fault.after_bytes.saturating_sub(self.counted.bytes(direction)), fault.kind))
+    }
+
+    /// Waits while a pause lasts that has come to this way.
+    fn poll_pause(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some((0, FaultKind::Pause(lasts))) = self.left(direction) {
+            let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(lasts)));
+            std::task::ready!(pause.as_mut().poll(cx));
+            (self.fault, self.pause) = (None, None);
+        }
+        Poll::Ready(())
     }
 
     /// Takes the connection away if its fault has come.
@@ -92,6 +108,7 @@ impl AsyncRead for FaultyIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.cut_if_due();
+        std::task::ready!(this.poll_pause(Direction::ToRuntime, cx));
         let left = this.left(Direction::ToRuntime);
         let Some(io) = &mut this.io else { return Poll::Ready(Ok(())) };
         let bytes_max = match left {
@@ -113,6 +130,7 @@ impl AsyncWrite for FaultyIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.cut_if_due();
+        std::task::ready!(this.poll_pause(Direction::ToPlugin, cx));
         let left = this.left(Direction::ToPlugin);
         let Some(io) = &mut this.io else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
         let bytes_max = match left {

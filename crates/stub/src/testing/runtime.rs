@@ -20,7 +20,8 @@ use super::plugin::{RequestError, Requests, TestPlugin};
 use super::script::{ConfigureWhen, Registration, Script};
 use crate::handlers::decode;
 use crate::messages::{
-    ContainerUpdate, RegisterPluginRequest, SynchronizeResponse, UpdateContainersRequest, UpdateContainersResponse,
+    ContainerUpdate, Malformed, RegisterPluginRequest, SynchronizeResponse, UpdateContainersRequest,
+    UpdateContainersResponse,
 };
 use crate::wire::{Code, Connection, Limits, Request, Role, Service, Status, WeakWire, Wire};
 
@@ -144,6 +145,7 @@ impl TestRuntime {
                 calls_max: 128,
                 handlers_max: 128,
                 received_bytes_max: 64 << 20,
+                decoded_bytes_max: usize::MAX,
                 write_timeout: Duration::from_secs(60),
             };
             let service: Arc<dyn Service> = Arc::clone(&end) as _;
@@ -239,6 +241,11 @@ impl End {
 impl Service for End {
     fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Result<Vec<u8>, Status>> {
         self.answer(request).boxed()
+    }
+
+    /// The plugin that is tested is no peer to beware of.
+    fn weigh(&self, _: &str, argument: &[u8]) -> Result<usize, Malformed> {
+        Ok(argument.len())
     }
 }
 

@@ -1,9 +1,9 @@
-//! How many bytes of requests and responses may be held at once.
+//! How many bytes may be held at once, as they came or as they are decoded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes in assembly, and of requests that are handled, under one cap.
+/// Bytes of several holders under one cap.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Shared>);
 
@@ -26,16 +26,28 @@ impl Budget {
     }
 
     /// Takes `bytes`, unless the cap would be passed.
-    pub(super) fn take(&self, bytes: usize) -> Option<Held> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<Held> {
         let shared = &self.0;
         let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= shared.bytes_max);
         shared.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
         Some(Held { budget: Arc::clone(shared), bytes })
     }
 
+    /// The most there may be.
+    pub(super) fn bytes_max(&self) -> usize {
+        self.0.bytes_max
+    }
+
     #[cfg(test)]
     pub(super) fn used(&self) -> usize {
         self.0.used.load(Ordering::Relaxed)
+    }
+}
+
+impl Held {
+    /// Both as one.
+    pub(crate) fn join(&mut self, mut other: Self) {
+        self.bytes += std::mem::take(&mut other.bytes);
     }
 }
 
@@ -55,7 +67,10 @@ mod tests {
         let six = budget.take(6).expect("it fits");
         assert!(budget.take(5).is_none() && budget.take(usize::MAX).is_none());
         let four = budget.take(4).expect("it fits exactly");
-        drop((six, four));
+        let mut ten = six;
+        ten.join(four);
+        assert_eq!(budget.used(), 10);
+        drop(ten);
         assert_eq!(budget.used(), 0);
     }
 }

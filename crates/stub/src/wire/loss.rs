@@ -37,6 +37,16 @@ pub enum Loss {
         /// What is allowed.
         bytes_max: usize,
     },
+    /// The runtime sent a message whose parts, tiny on the wire, take more memory than one may.
+    #[error(
+        "the runtime sent a message that takes {bytes} bytes in memory, and {bytes_max} are allowed: see `StubOptions::decoded_bytes_max`"
+    )]
+    MessageTooHeavy {
+        /// How much it would take at most.
+        bytes: usize,
+        /// What is allowed.
+        bytes_max: usize,
+    },
     /// The runtime went on with requests that had to be refused and did not read the refusals.
     #[error("the runtime left {refusals_max} refusals unread and went on with requests")]
     Flooded {

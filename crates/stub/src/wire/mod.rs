@@ -22,6 +22,7 @@ mod server;
 mod tests;
 mod trunk;
 
+pub(crate) use self::budget::{Budget, Held};
 pub(crate) use self::calls::{CallError, Method};
 pub use self::connection::Connection;
 pub(crate) use self::envelope::Status;

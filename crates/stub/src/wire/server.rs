@@ -15,12 +15,14 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::budget::Held;
+use super::budget::{Budget, Held};
 use super::decode::{Body, Incoming};
 use super::envelope::{Code, Metadata, RequestBody, ResponseBody, Status};
 use super::frame::{BODY_BYTES_MAX, Channel, Kind};
 use super::loss::Loss;
 use super::outbox::{Outbox, Outgoing, Refusal, Slot};
+use super::trunk::Limits;
+use crate::messages::{Malformed, Shape};
 
 /// How much of a method's name is kept as the name of its handler's task.
 const NAME_CHARS_MAX: usize = 64;
@@ -33,6 +35,9 @@ const NAME_BYTES_MAX: usize = 1024;
 pub(crate) trait Service: Send + Sync + 'static {
     /// Answers a request with an encoded message, or with a status.
     fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Result<Vec<u8>, Status>>;
+
+    /// How much memory the argument of a method takes at most, decoded; an error if it cannot be decoded.
+    fn weigh(&self, method: &str, argument: &[u8]) -> Result<usize, Malformed>;
 }
 
 /// A request that has come.
@@ -41,11 +46,25 @@ pub(crate) struct Request {
     pub(crate) service: String,
     pub(crate) method: String,
     pub(crate) payload: Bytes,
+    /// How much it takes at most, decoded.
+    pub(crate) weight: usize,
     pub(crate) metadata: Metadata,
     /// When the caller stops to wait.
     pub(crate) deadline: Option<Instant>,
     /// Cancelled when the caller has stopped to wait, and when the plugin stops.
     pub(crate) token: CancellationToken,
+}
+
+/// Why a request gets no handler.
+enum Refused {
+    Answered(Code, &'static str),
+    /// It takes so many bytes, decoded: the connection is given up.
+    TooHeavy(usize),
+}
+
+impl Refused {
+    const EXHAUSTED: Self = Self::Answered(Code::RESOURCE_EXHAUSTED, "the plugin holds too many bytes of requests");
+    const UNREADABLE: Self = Self::Answered(Code::INVALID_ARGUMENT, "the request cannot be decoded");
 }
 
 /// Takes requests and starts a task for each.
@@ -55,6 +74,8 @@ pub(crate) struct Server {
     handlers: TaskSet,
     service: Arc<dyn Service>,
     slots: Arc<Semaphore>,
+    /// What requests under way take, decoded.
+    decoded: Budget,
     /// The last id of the peer: its ids are odd and increase.
     last: AtomicU32,
     running: Arc<Running>,
@@ -76,10 +97,10 @@ impl Server {
         outbox: Arc<Outbox>,
         handlers: TaskSet,
         service: Arc<dyn Service>,
-        handlers_max: usize,
+        limits: &Limits,
     ) -> Self {
-        let slots = Arc::new(Semaphore::new(handlers_max));
-        Self { channel, outbox, handlers, service, slots, last: AtomicU32::new(0), running: Arc::default() }
+        let (slots, decoded) = (Arc::new(Semaphore::new(limits.handlers_max)), Budget::new(limits.decoded_bytes_max));
+        Self { channel, outbox, handlers, service, slots, decoded, last: AtomicU32::new(0), running: Arc::default() }
     }
 
     pub(super) fn channel(&self) -> Channel {
@@ -94,44 +115,67 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Loss::Flooded`] when even the refusal finds no room.
+    /// [`Loss::Flooded`] when even the refusal finds no room, [`Loss::MessageTooHeavy`] for what no plugin should decode.
     pub(super) fn take(&self, message: Incoming) -> Result<(), Loss> {
         let stream = message.stream;
         match self.admit(message) {
             Ok(()) => Ok(()),
-            Err((code, message)) => self.outbox.refuse(Refusal { channel: self.channel, stream, code, message }),
+            Err(Refused::Answered(code, message)) => {
+                self.outbox.refuse(Refusal { channel: self.channel, stream, code, message })
+            }
+            Err(Refused::TooHeavy(bytes)) => Err(Loss::MessageTooHeavy { bytes, bytes_max: self.decoded.bytes_max() }),
         }
     }
 
-    fn admit(&self, message: Incoming) -> Result<(), (Code, &'static str)> {
+    fn admit(&self, message: Incoming) -> Result<(), Refused> {
         let Incoming { kind, stream, body, .. } = message;
         if stream.is_multiple_of(2) {
-            return Err((Code::INVALID_ARGUMENT, "the id of a stream must be odd"));
+            return Err(Refused::Answered(Code::INVALID_ARGUMENT, "the id of a stream must be odd"));
         }
         match kind {
             Kind::Request => {}
-            Kind::Data => return Err((Code::INVALID_ARGUMENT, "the stream is not active")),
+            Kind::Data => return Err(Refused::Answered(Code::INVALID_ARGUMENT, "the stream is not active")),
             // A later version of ttrpc may have more kinds: they are ignored, as Go's server does.
             Kind::Response | Kind::Unknown(_) => return Ok(()),
         }
         if stream <= self.last.load(Ordering::Relaxed) {
-            return Err((Code::INVALID_ARGUMENT, "the id of a stream must be higher than those before"));
+            let why = "the id of a stream must be higher than those before";
+            return Err(Refused::Answered(Code::INVALID_ARGUMENT, why));
         }
         self.last.store(stream, Ordering::Relaxed);
         let Some(Body { bytes, held }) = body else {
-            return Err((Code::RESOURCE_EXHAUSTED, "the plugin holds too many bytes of requests"));
+            return Err(Refused::EXHAUSTED);
         };
-        let request =
-            RequestBody::decode(bytes).map_err(|_| (Code::INVALID_ARGUMENT, "the request cannot be decoded"))?;
+        // What is around the argument first: metadata are a list as well.
+        let around = self.weigh(Shape::ENVELOPE.weigh(&bytes), 0)?;
+        let request = RequestBody::decode(bytes).map_err(|_| Refused::UNREADABLE)?;
         if request.service.len().max(request.method.len()) > NAME_BYTES_MAX {
-            return Err((Code::UNIMPLEMENTED, "there is no service or method with so long a name"));
+            let why = "there is no service or method with so long a name";
+            return Err(Refused::Answered(Code::UNIMPLEMENTED, why));
         }
+        let weight = self.weigh(self.service.weigh(&request.method, &request.payload), around)?;
+        let decoded = self.decoded.take(weight).ok_or(Refused::EXHAUSTED)?;
         let slot = Arc::clone(&self.slots).try_acquire_owned();
-        let slot = slot.map_err(|_| (Code::RESOURCE_EXHAUSTED, "the plugin handles too many requests"))?;
-        self.start(stream, request, held, Arc::new(slot)).map_err(|_| (Code::UNAVAILABLE, "the plugin is stopping"))
+        let slot =
+            slot.map_err(|_| Refused::Answered(Code::RESOURCE_EXHAUSTED, "the plugin handles too many requests"))?;
+        self.start(stream, request, weight, (held, decoded), Arc::new(slot))
+            .map_err(|_| Refused::Answered(Code::UNAVAILABLE, "the plugin is stopping"))
     }
 
-    fn start(&self, stream: u32, request: RequestBody, held: Held, slot: Slot) -> Result<(), SpawnError> {
+    /// What a request takes at most, decoded: more than one may is no matter of what else there is.
+    fn weigh(&self, part: Result<usize, Malformed>, others: usize) -> Result<usize, Refused> {
+        let sum = part.map_err(|Malformed| Refused::UNREADABLE)?.saturating_add(others);
+        if sum > self.decoded.bytes_max() { Err(Refused::TooHeavy(sum)) } else { Ok(sum) }
+    }
+
+    fn start(
+        &self,
+        stream: u32,
+        request: RequestBody,
+        weight: usize,
+        held: (Held, Held),
+        slot: Slot,
+    ) -> Result<(), SpawnError> {
         let counted = Counted::new(&self.running);
         let timeout = request.timeout();
         let task = Handling {
@@ -147,7 +191,7 @@ impl Server {
         let name: String = request.method.chars().take(NAME_CHARS_MAX).collect();
         let service = Arc::clone(&self.service);
         self.handlers.spawn(name.clone(), async move {
-            let answered = task.run(service, request, name).await;
+            let answered = task.run(service, request, weight, name).await;
             // They are held until the handler has dropped what it made of them, and are free again when the runtime
             // can know: its next request may follow the answer at once.
             drop(held);
@@ -176,12 +220,13 @@ struct Answered {
 }
 
 impl Handling {
-    async fn run(self, service: Arc<dyn Service>, body: RequestBody, name: String) -> Answered {
+    async fn run(self, service: Arc<dyn Service>, body: RequestBody, weight: usize, name: String) -> Answered {
         let RequestBody { service: of, method, payload, metadata, .. } = body;
         let request = Request {
             service: of,
             method,
             payload,
+            weight,
             metadata: Metadata::of(metadata),
             deadline: self.deadline,
             token: self.token.clone(),

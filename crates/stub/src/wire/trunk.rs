@@ -29,6 +29,7 @@ pub(crate) struct Limits {
     pub(crate) calls_max: usize,
     pub(crate) handlers_max: usize,
     pub(crate) received_bytes_max: usize,
+    pub(crate) decoded_bytes_max: usize,
     pub(crate) write_timeout: Duration,
 }
 
@@ -88,7 +89,7 @@ impl Wire {
         let outbox = Arc::<Outbox>::default();
         let shared = Arc::new(Shared {
             calls: Calls::new(calls, Arc::clone(&outbox), limits.calls_max),
-            server: Server::new(serves, Arc::clone(&outbox), handlers.clone(), service, limits.handlers_max),
+            server: Server::new(serves, Arc::clone(&outbox), handlers.clone(), service, limits),
             outbox,
             loss: OnceLock::new(),
             down: CancellationToken::new(),

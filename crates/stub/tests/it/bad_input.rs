@@ -57,6 +57,7 @@ fn an_option_out_of_its_range_is_refused_by_name() {
     assert_eq!(refused(|options| options.calls_max = 0), "calls_max");
     assert_eq!(refused(|options| options.handlers_max = 0), "handlers_max");
     assert_eq!(refused(|options| options.received_bytes_max = 0), "received_bytes_max");
+    assert_eq!(refused(|options| options.decoded_bytes_max = 0), "decoded_bytes_max");
     assert_eq!(refused(|options| options.synchronize_bytes_max = 0), "synchronize_bytes_max");
 }
 

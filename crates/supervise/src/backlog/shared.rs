@@ -264,7 +264,8 @@ impl<Q: Send + 'static, A: Send + 'static> Shared<Q, A> {
                     None => pending().await,
                 }
             });
-            let wakes = select(pin!(self.earlier.notified()), due);
+            let earlier = pin!(self.earlier.notified());
+            let wakes = select(earlier, due);
             // Stop first: nothing is due any more.
             if let Either::Left(_) = select(pin!(stop.cancelled()), wakes).await {
                 return;

@@ -1,10 +1,11 @@
 //! Pools with connections in every state: idle, claimed, being opened, in backoff, being prepared and being closed, with
-//! claims in line. One is terminated; of another the last handle is dropped.
+//! claims in line. One is terminated; of another the last handle is dropped; one is called through tower.
 
 mod connector;
 pub mod dns;
 mod names;
 mod peer;
+mod tower;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -12,10 +13,11 @@ use std::thread;
 use std::time::Duration;
 
 use landfall_lifecycle::{Level, Report, Stack, TaskSet};
-use landfall_pool::{BuildError, Builder, ClaimError, FixedResolver, Policy, Pool};
+use landfall_pool::{BuildError, Builder, ClaimError, Connector, FixedResolver, Policy, Pool};
 use tokio::net::TcpListener;
 
 use self::connector::{DRIVER, Tcp};
+pub use self::tower::{TOWER_TWINS, tower};
 use crate::findings::Kind;
 use crate::observed::{BodyError, Course};
 use crate::random::Random;
@@ -114,14 +116,17 @@ impl Scene {
     }
 
     fn pool(&self) -> Result<Pool<Tcp>, BodyError> {
+        Ok(BUILD.0(self.builder(Tcp))?)
+    }
+
+    fn builder<K: Connector>(&self, connector: K) -> Builder<K> {
         let mut policy = Policy::default();
         policy.slots_max = SLOTS;
         policy.spares_wanted = 2;
         policy.connect_timeout = Duration::from_millis(200);
         policy.validate_after = Some(Duration::from_millis(5));
         policy.backoff_min = Duration::from_millis(10);
-        let builder = Pool::builder("pool").resolver(FixedResolver::new(self.addresses)).connector(Tcp);
-        Ok(BUILD.0(builder.policy(policy))?)
+        Pool::builder("pool").resolver(FixedResolver::new(self.addresses)).connector(connector).policy(policy)
     }
 }
 

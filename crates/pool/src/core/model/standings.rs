@@ -131,14 +131,15 @@ fn check_ejection(core: &Core<Conn>, why: EjectReason, outcomes: &[Outcome]) {
     let policy = core.policy();
     let is_borne_out = match why {
         EjectReason::FailuresInARow => {
-            let most = policy.ejection_failures.unwrap();
+            let most = policy.ejection_failures.expect("it was ejected for that");
             [Tried::Use, Tried::Check].iter().any(|tried| streak(outcomes, *tried) >= most)
         }
         EjectReason::FailureRate => (0..outcomes.len()).any(|first| {
             let since = outcomes[first..].iter().filter(|it| it.tried == Tried::Use);
             let (uses, failed) = since.fold((0, 0), |(uses, failed), it| (uses + 1, failed + usize::from(!it.is_well)));
-            let is_within = outcomes.last().unwrap().at < outcomes[first].at.plus(policy.ejection_window);
-            let percent = usize::from(policy.ejection_failure_percent.unwrap());
+            let is_within =
+                outcomes.last().expect("a use has failed").at < outcomes[first].at.plus(policy.ejection_window);
+            let percent = usize::from(policy.ejection_failure_percent.expect("it was ejected for that"));
             is_within && uses >= policy.ejection_uses_min && failed * 100 >= percent * uses
         }),
         EjectReason::TrialFailed => outcomes.iter().any(|it| !it.is_well),

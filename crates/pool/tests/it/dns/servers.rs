@@ -48,7 +48,7 @@ fn one_that_is_not_there_costs_nothing_but_the_others_answer() {
 fn that_a_name_does_not_exist_is_believed_if_no_other_knows_better() {
     on_both(|| async {
         let (unaware, aware) = (Server::start().await, Server::start().await);
-        aware.set([srv(SERVICE, 0, (0, 1, 5432), "one.example"), address("one.example", 0, "127.0.0.1")]);
+        aware.set([srv(SERVICE, 3_600, (0, 1, 5432), "one.example"), address("one.example", 3_600, "127.0.0.1")]);
         let mut resolver = service(&[&unaware, &aware]).build().unwrap();
         assert_eq!(addresses(&mut resolver).await, ["127.0.0.1:5432"]);
         assert_eq!(unaware.asked(SERVICE, RecordType::SRV), 1);

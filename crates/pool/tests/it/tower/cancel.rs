@@ -4,23 +4,13 @@ use std::convert::Infallible;
 
 use http::Request;
 use landfall_lifecycle::testing::cancel_at_every_poll;
-use landfall_pool::Pool;
 use landfall_pool::tower::{ClaimLayer, ClaimRequest, ClaimService, Claimed, PooledService};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::pooled::Ask;
+use crate::cancel::whole;
 use crate::fake::{Fake, Net};
-use crate::harness::{claim_all, end, on_both, plain, pool, until};
-
-/// All capacity is there, and nobody is in line.
-async fn whole(pool: &Pool<Fake>, net: &Net, slots: usize) {
-    assert_eq!(pool.stats().waiting, 0, "somebody who gave up is in line");
-    drop(claim_all(pool, slots).await);
-    until(|| pool.slots().idle == slots).await;
-    let counts = pool.slots();
-    assert_eq!((counts.claimed, counts.granted, counts.closing), (0, 0, 0));
-    assert!(net.alive_max() <= slots);
-}
+use crate::harness::{end, on_both, plain, pool};
 
 #[test]
 fn readiness_and_a_call() {

@@ -18,9 +18,15 @@ use super::calls::Method;
 use super::envelope::{RequestBody, ResponseBody};
 use super::frame::{self, FRAME_HEAD_BYTES, FrameHead, HEAD_BYTES, Head, Kind};
 use super::{Channel, Code, Connection, Limits, Request, Role, Service, Status, Wire};
+use crate::messages::Malformed;
 
-const LIMITS: Limits =
-    Limits { calls_max: 64, handlers_max: 64, received_bytes_max: 16 << 20, write_timeout: Duration::from_secs(10) };
+const LIMITS: Limits = Limits {
+    calls_max: 64,
+    handlers_max: 64,
+    received_bytes_max: 16 << 20,
+    decoded_bytes_max: 64 << 20,
+    write_timeout: Duration::from_secs(10),
+};
 const SERVICE: &str = "test";
 /// Above every timeout in these tests: reached on the paused clock when something hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -44,6 +50,10 @@ impl Service for Scripted {
             }
         }
         .boxed()
+    }
+
+    fn weigh(&self, _: &str, argument: &[u8]) -> Result<usize, Malformed> {
+        Ok(argument.len())
     }
 }
 

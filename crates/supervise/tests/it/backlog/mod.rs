@@ -218,7 +218,7 @@ fn one_child_attaches_at_a_time_with_all_that_it_has_taken() {
             match address.attach().unwrap_err() {
                 AttachError::Attached { backlog, place, out: held } => {
                     assert_eq!((&*backlog, held), ("orders", out));
-                    assert!(place.file().ends_with("backlog.rs"));
+                    assert!(place.file().ends_with("backlog/mod.rs"));
                 }
                 error => panic!("{error}"),
             }

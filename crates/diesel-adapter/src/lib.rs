@@ -1,0 +1,36 @@
+//! Diesel connections in a pool that ends on purpose. Start at [`DieselPool`].
+//!
+//! # Guarantees
+//!
+//! - No operation blocks a worker of the runtime, and none panics there: each connection has a thread of its own, and what
+//!   goes wrong is an error.
+//! - Dropping an unfinished operation returns at once, on every flavour of runtime. The operation is interrupted where the
+//!   database can be, and its connection is closed: it never reaches another user.
+//! - When [`terminate`](landfall_lifecycle::Terminate::terminate) returns, every connection is closed and every thread has
+//!   ended; or the report names the operation's thread that nobody could end.
+//! - A runtime that goes, in whatever way, is an error to who waits. Nothing panics.
+//!
+#![doc = include_str!("../README.md")]
+// One small module calls SQLite; see `sqlite/hooks.rs`.
+#![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod brake;
+#[cfg(landfall_faults)]
+mod faults;
+mod pool;
+mod redacted;
+#[cfg(feature = "sqlite")]
+mod retry;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod synchronous;
+#[cfg(feature = "sqlite")]
+mod transaction_error;
+
+pub use pool::DieselPool;
+#[cfg(feature = "sqlite")]
+pub use retry::{Access, Retry, RetryError};
+pub use synchronous::{BuildError, OpenError, RunError, SyncBuilder, SyncConnection, SyncConnector, Unusable};
+#[cfg(feature = "sqlite")]
+pub use transaction_error::TransactionError;

@@ -1,0 +1,19 @@
+//! Synchronous Diesel connections, each on a thread of its own.
+
+mod builder;
+mod connection;
+mod connector;
+mod mailbox;
+mod open;
+mod open_error;
+mod run_error;
+mod stage;
+mod worker;
+
+pub use self::builder::{BuildError, SyncBuilder};
+pub use self::connection::SyncConnection;
+pub use self::connector::SyncConnector;
+#[cfg(feature = "sqlite")]
+pub(crate) use self::open::{Open, Refusal};
+pub use self::open_error::OpenError;
+pub use self::run_error::{RunError, Unusable};
