@@ -127,8 +127,9 @@ impl<K: Connector> Builder<K> {
             tasks.spawn("resolver", resolver(shared)).map_err(pool_of)?;
             return Ok(built);
         }
+        let _inside = shared.scope.enter();
         tasks.spawn("maintenance", maintain(Arc::clone(&shared))).map_err(pool_of)?;
-        tasks.spawn("resolver", resolver(shared)).map_err(pool_of)?;
+        tasks.spawn("resolver", resolver(Arc::clone(&shared))).map_err(pool_of)?;
         log(|| tracing::info!(pool.name = name.as_str(), "pool started"));
         Ok(built)
     }

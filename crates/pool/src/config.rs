@@ -50,6 +50,19 @@ struct Fields {
     validate_after: Option<Duration>,
     #[serde(rename = "held_report_after_ms", with = "millis_if")]
     held_report_after: Option<Duration>,
+    #[serde(rename = "rebalance_interval_ms", with = "millis_if")]
+    rebalance_interval: Option<Duration>,
+    ejection_failures: Option<usize>,
+    ejection_failure_percent: Option<u8>,
+    ejection_uses_min: usize,
+    #[serde(rename = "ejection_window_ms", with = "millis")]
+    ejection_window: Duration,
+    #[serde(rename = "ejection_time_ms", with = "millis")]
+    ejection_time: Duration,
+    #[serde(rename = "ejection_time_max_ms", with = "millis")]
+    ejection_time_max: Duration,
+    ejected_percent_max: u8,
+    trial_uses: usize,
 }
 
 /// Spans of time are numbers of milliseconds, and the names of their fields end with `_ms`.

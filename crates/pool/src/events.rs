@@ -105,11 +105,12 @@ impl Journal {
         self.readers.load(Ordering::SeqCst) > 0
     }
 
-    /// Writes an event, and gives the one that it takes the place of: there may be a user's error in it, which is not
-    /// dropped under a lock.
+    /// Writes an event, and gives the one that it takes the place of, or the event itself where nobody is left to read
+    /// it: there may be a user's error in it, which is not dropped under a lock.
     pub(crate) fn tell(&self, event: PoolEvent) -> Option<PoolEvent> {
         let mut ring = self.ring();
-        if ring.is_over {
+        // The last reader may have left since it was asked whether there is one.
+        if ring.is_over || !self.is_heard() {
             return Some(event);
         }
         let lost = if ring.last.len() == EVENTS_MAX { ring.last.pop_front() } else { None };
@@ -203,6 +204,8 @@ mod tests {
         assert_eq!((journal.is_heard(), journal.ring().last.len()), (true, 1));
         drop(second);
         assert_eq!((journal.is_heard(), journal.ring().last.capacity()), (false, 0));
+        assert!(journal.tell(resized(3)).is_some(), "it left while this was about to be told");
+        assert_eq!(journal.ring().last.len(), 0);
         let mut late = journal.listen();
         assert_eq!(next(&mut late), None);
         journal.tell(resized(2));

@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     EmptyAtEnd,
     /// A termination waits for no handle.
     EndEarly,
+    /// Backends are ejected until none is left.
+    EjectAll,
     /// Whoever gives a connection back looks whether the pool ends before it does.
     EndUnlooked,
     /// Nothing is opened in the place of what was closed.
@@ -51,6 +53,8 @@ pub(crate) enum Fault {
     ForgetDropped,
     /// A handle that is out for long is not reported.
     ForgetHeld,
+    /// How long connections are held says nothing of their backend.
+    ForgetHolds,
     /// Handles that are out when grace ends are not interrupted.
     ForgetInterrupt,
     /// A late claim that is polled stays late.
@@ -77,6 +81,8 @@ pub(crate) enum Fault {
     KeepServers,
     /// A connection is let go of, and never closed.
     KeepSocket,
+    /// Connections stay where they are.
+    KeepUneven,
     /// What drives a connection is on a set that nobody ends, and outlives it.
     LeaveDriver,
     /// Look-ups are on a set that nobody ends, and outlive the pool.
@@ -87,6 +93,8 @@ pub(crate) enum Fault {
     LoseCancelled,
     /// The connection of a task that was never started is lost.
     LoseRefused,
+    /// A backend is never ejected.
+    NeverEject,
     /// A connect that its runtime drops has the next one tried, inside of it.
     NestRefused,
     /// A check may take as long as it likes.
@@ -97,6 +105,8 @@ pub(crate) enum Fault {
     ParkUnlooked,
     /// The pool's task notices the end of the runtime only once it has been polled.
     PresentLate,
+    /// A backend that was ejected takes part again without a trial.
+    ReturnUntried,
     /// A broken connection is taken for a fit one.
     ReuseBroken,
     /// A connector's token is the one that the pool waits for.
@@ -126,6 +136,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("count-drift", Fault::CountDrift),
     ("drop-part", Fault::DropPart),
     ("drop-set", Fault::DropSet),
+    ("eject-all", Fault::EjectAll),
     ("empty-at-end", Fault::EmptyAtEnd),
     ("end-early", Fault::EndEarly),
     ("end-unlooked", Fault::EndUnlooked),
@@ -134,6 +145,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("forget-closed", Fault::ForgetClosed),
     ("forget-dropped", Fault::ForgetDropped),
     ("forget-held", Fault::ForgetHeld),
+    ("forget-holds", Fault::ForgetHolds),
     ("forget-interrupt", Fault::ForgetInterrupt),
     ("forget-late", Fault::ForgetLate),
     ("forget-lifetime", Fault::ForgetLifetime),
@@ -147,16 +159,19 @@ const FAULTS: &[(&str, Fault)] = &[
     ("keep-probe", Fault::KeepProbe),
     ("keep-servers", Fault::KeepServers),
     ("keep-socket", Fault::KeepSocket),
+    ("keep-uneven", Fault::KeepUneven),
     ("leave-driver", Fault::LeaveDriver),
     ("leave-lookup", Fault::LeaveLookup),
     ("leave-maintenance", Fault::LeaveMaintenance),
     ("lose-cancelled", Fault::LoseCancelled),
     ("lose-refused", Fault::LoseRefused),
     ("nest-refused", Fault::NestRefused),
+    ("never-eject", Fault::NeverEject),
     ("no-check-limit", Fault::NoCheckLimit),
     ("panic-at-exit", Fault::PanicAtExit),
     ("park-unlooked", Fault::ParkUnlooked),
     ("present-late", Fault::PresentLate),
+    ("return-untried", Fault::ReturnUntried),
     ("reuse-broken", Fault::ReuseBroken),
     ("share-token", Fault::ShareToken),
     ("take-truncated", Fault::TakeTruncated),

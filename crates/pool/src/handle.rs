@@ -31,7 +31,7 @@ pub struct Handle<K: Connector> {
 
 impl<K: Connector> Handle<K> {
     pub(crate) fn new(shared: Arc<Shared<K>>, lease: Lease<K>) -> Self {
-        let Lease { id, connection, hold, place } = lease;
+        let Lease { id, connection, hold, place, .. } = lease;
         Self { shared, connection: Some(connection), id, hold, place, is_broken: false }
     }
 
@@ -57,6 +57,15 @@ impl<K: Connector> Handle<K> {
     /// Has the connection closed rather than reused when it goes back. The pool opens another one if it is needed.
     pub fn mark_broken(&mut self) {
         self.is_broken = true;
+    }
+
+    /// Reports that the backend failed what it was asked, though the connection may be as good as ever: it answered that
+    /// it is overloaded, for example. Uses that fail more often than at other backends have it ejected, see
+    /// [`ejection_failures`](crate::Policy::ejection_failures).
+    ///
+    /// For failures of the backend: what is wrong with a request is none.
+    pub fn report_failure(&self) {
+        self.shared.report_failure(self.id);
     }
 
     /// Gives the connection back to be closed, now.
@@ -106,7 +115,7 @@ impl<K: Connector> Drop for Handle<K> {
                 Fitness::Broken => Returned::Broken,
             }
         };
-        self.shared.give_back(Lease { id: self.id, connection, hold: self.hold, place: self.place }, how);
+        self.shared.give_back(self.id, connection, self.hold, how);
     }
 }
 

@@ -47,7 +47,7 @@ pub mod tower;
 
 pub use backend::Backend;
 pub use builder::{BuildError, Builder};
-pub use change::{BackendChange, Check, CloseReason, PoolChange, PoolEvent, SlotChange, SlotId};
+pub use change::{BackendChange, Check, CloseReason, EjectReason, PoolChange, PoolEvent, SlotChange, SlotId};
 pub use claim::{Claim, ClaimError, ConnectError, TryClaimError, WaitedFor, WarmUpError};
 pub use connector::{BoxError, ConnectCx, Connected, Connector, Fitness, Moment, Spawner};
 pub use events::{Events, Lagged};
@@ -58,4 +58,4 @@ pub use pool::{Pool, WeakPool};
 pub use resolver::{BackendsChange, ChangesResolver, FixedResolver, MergedResolver, Resolver};
 #[cfg(feature = "metrics")]
 pub use stats::Exposition;
-pub use stats::{BackendStats, Histogram, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};
+pub use stats::{BackendStats, Histogram, PoolStats, SlotCounts, SlotStats, SlotStatus, Standing, Totals};

@@ -15,6 +15,9 @@ const SLOTS_MAX: usize = 1_000_000;
 /// The most claims that may wait.
 const WAITERS_MAX: usize = 1_000_000;
 
+/// The most uses that a rule of ejection may look at.
+const USES_MAX: usize = 10_000;
+
 /// How a pool behaves. Checked when the pool is built; [`PolicyError`] names what cannot be.
 ///
 /// Times lie between 1 ms and 365 days unless a field says otherwise. Those of idle and claimed connections begin when
@@ -75,6 +78,31 @@ pub struct Policy {
     pub validate_after: Option<Duration>,
     /// How long a handle may be out before that is reported, with the place of its claim. Default 60 s.
     pub held_report_after: Option<Duration>,
+    /// How often connections move, one in sixteen at a time, from the backend that has the most to the one that has the
+    /// fewest, while they differ by more than one. In none they stay where they are. Default 1 s.
+    pub rebalance_interval: Option<Duration>,
+    /// How many uses in a row, or checks in a row, must fail for a backend to be ejected. A use fails when its connection
+    /// comes back broken, is discarded, or its holder [reports](crate::Handle::report_failure) it. From 1 to 10,000.
+    /// Default 5.
+    pub ejection_failures: Option<usize>,
+    /// How many of a hundred uses must fail for a backend to be ejected, if as large a part does not fail at all others,
+    /// or half of it. From 1 to 100. Default 50 %.
+    pub ejection_failure_percent: Option<u8>,
+    /// From how many uses on that is judged, of those counted in `ejection_window`. From 2 to 10,000. Default 20.
+    pub ejection_uses_min: usize,
+    /// For how long uses are counted from a failure on. Default 10 s.
+    pub ejection_window: Duration,
+    /// How long a backend is left out; doubled with each further time, unless it was well for `ejection_time_max` since,
+    /// and shortened by up to half at random. Default 1 s.
+    pub ejection_time: Duration,
+    /// The longest such time. At least `ejection_time`. Default 30 s.
+    pub ejection_time_max: Duration,
+    /// How large a part of the backends may be left out or on trial; one that answers stays in any case. From 0, which
+    /// ejects none, to 100. Default 50 %.
+    pub ejected_percent_max: u8,
+    /// How many uses of its one connection must go well before a backend that was ejected takes part again. From 1 to
+    /// 1,000. Default 3.
+    pub trial_uses: usize,
 }
 
 /// A field of a [`Policy`] has a value that it cannot have, by itself or beside the others.
@@ -115,6 +143,15 @@ impl Default for Policy {
             keepalive: Some(30 * SECOND),
             validate_after: Some(SECOND),
             held_report_after: Some(MINUTE),
+            rebalance_interval: Some(SECOND),
+            ejection_failures: Some(5),
+            ejection_failure_percent: Some(50),
+            ejection_uses_min: 20,
+            ejection_window: 10 * SECOND,
+            ejection_time: SECOND,
+            ejection_time_max: 30 * SECOND,
+            ejected_percent_max: 50,
+            trial_uses: 3,
         }
     }
 }
@@ -134,6 +171,12 @@ impl Policy {
         number("waiters_max", self.waiters_max, 0, WAITERS_MAX)?;
         number("probes_max", self.probes_max, 1, 16)?;
         number("lifetime_jitter_percent", usize::from(self.lifetime_jitter_percent), 0, 50)?;
+        number("ejection_failures", self.ejection_failures.unwrap_or(1), 1, USES_MAX)?;
+        number("ejection_failure_percent", usize::from(self.ejection_failure_percent.unwrap_or(1)), 1, 100)?;
+        number("ejection_uses_min", self.ejection_uses_min, 2, USES_MAX)?;
+        number("ejected_percent_max", usize::from(self.ejected_percent_max), 0, 100)?;
+        number("trial_uses", self.trial_uses, 1, 1_000)?;
+        time("ejection_time_max", self.ejection_time_max, self.ejection_time)?;
         time("offline_wait", self.offline_wait, Duration::ZERO)?;
         time("backoff_max", self.backoff_max, self.backoff_min)?;
         let times = [
@@ -150,6 +193,9 @@ impl Policy {
             ("keepalive", self.keepalive),
             ("validate_after", self.validate_after),
             ("held_report_after", self.held_report_after),
+            ("rebalance_interval", self.rebalance_interval),
+            ("ejection_window", Some(self.ejection_window)),
+            ("ejection_time", Some(self.ejection_time)),
         ];
         times.into_iter().try_for_each(|(field, value)| value.map_or(Ok(()), |value| time(field, value, MILLISECOND)))
     }
@@ -229,6 +275,15 @@ mod tests {
         check("keepalive", |it| it.keepalive = Some(Duration::ZERO));
         check("validate_after", |it| it.validate_after = Some(Duration::ZERO));
         check("held_report_after", |it| it.held_report_after = Some(Duration::MAX));
+        check("rebalance_interval", |it| it.rebalance_interval = Some(Duration::ZERO));
+        check("ejection_failures", |it| it.ejection_failures = Some(0));
+        check("ejection_failure_percent", |it| it.ejection_failure_percent = Some(101));
+        check("ejection_uses_min", |it| it.ejection_uses_min = 1);
+        check("ejection_window", |it| it.ejection_window = Duration::ZERO);
+        check("ejection_time", |it| it.ejection_time = Duration::ZERO);
+        check("ejection_time_max", |it| it.ejection_time_max = Duration::ZERO);
+        check("ejected_percent_max", |it| it.ejected_percent_max = 101);
+        check("trial_uses", |it| it.trial_uses = 0);
     }
 
     #[test]

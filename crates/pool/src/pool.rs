@@ -166,7 +166,7 @@ impl<K: Connector> Pool<K> {
                     _ => TryClaimError::NoneIdle { pool },
                 });
             };
-            match self.shared().make_ready(self.shared().lease(grip, connection, now, place)) {
+            match self.shared().make_ready(self.shared().lease(grip, connection, now, None, place)) {
                 Ready::Handle(handle) => return Ok(handle),
                 Ready::Broken => {}
                 Ready::Prepare(lease) => {

@@ -75,6 +75,29 @@ pub enum BackendChange {
     Failing,
     /// It gives connections again.
     Recovered,
+    /// Its uses fail where those of others do not: it is left out for a while, and its connections are closed.
+    Ejected {
+        /// What it was ejected for.
+        why: EjectReason,
+        /// For how long.
+        time: Duration,
+    },
+    /// That time is over: it gets one connection, and takes part again once that was used well.
+    OnTrial,
+    /// It takes part again.
+    Returned,
+}
+
+/// Why a backend is ejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EjectReason {
+    /// [`ejection_failures`](crate::Policy::ejection_failures) uses or checks in a row failed.
+    FailuresInARow,
+    /// Too many of its uses failed, [`ejection_failure_percent`](crate::Policy::ejection_failure_percent).
+    FailureRate,
+    /// It was on trial, and a use or a check failed.
+    TrialFailed,
 }
 
 /// What became of a slot and its connection.
@@ -130,6 +153,8 @@ pub enum Check {
     OnClaim,
     /// `on_recycle`: the connector has something to do before it is used again.
     OnRecycle,
+    /// `is_valid`: its backend was ejected, and is on trial.
+    Trial,
 }
 
 /// Why a connection is closed.
@@ -152,4 +177,8 @@ pub enum CloseReason {
     Broken,
     /// A check failed, or took too long.
     CheckFailed,
+    /// Its backend was ejected.
+    Ejected,
+    /// Another backend has fewer: one is opened there in its place.
+    Rebalanced,
 }

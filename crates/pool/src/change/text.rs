@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{BackendChange, Check, CloseReason, PoolChange, PoolEvent, SlotChange, SlotId};
+use super::{BackendChange, Check, CloseReason, EjectReason, PoolChange, PoolEvent, SlotChange, SlotId};
 
 /// `slot 3#7 of db-1 (10.0.0.7:5432): closing, broken`.
 impl Display for PoolEvent {
@@ -35,11 +35,24 @@ impl Display for PoolChange {
 
 impl Display for BackendChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Added => f.write_str("added"),
+            Self::Removed => f.write_str("removed"),
+            Self::Failing => f.write_str("failing"),
+            Self::Recovered => f.write_str("recovered"),
+            Self::Ejected { why, time } => write!(f, "ejected for {time:?}, {why}"),
+            Self::OnTrial => f.write_str("on trial"),
+            Self::Returned => f.write_str("returned"),
+        }
+    }
+}
+
+impl Display for EjectReason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Added => "added",
-            Self::Removed => "removed",
-            Self::Failing => "failing",
-            Self::Recovered => "recovered",
+            Self::FailuresInARow => "failures in a row",
+            Self::FailureRate => "failure rate",
+            Self::TrialFailed => "trial failed",
         })
     }
 }
@@ -74,6 +87,7 @@ impl Check {
             Self::Validate => "validate",
             Self::OnClaim => "on_claim",
             Self::OnRecycle => "on_recycle",
+            Self::Trial => "trial",
         }
     }
 }
@@ -88,6 +102,8 @@ impl Display for CloseReason {
             Self::Resized => "the pool was resized",
             Self::Unused => "unused",
             Self::Broken => "broken",
+            Self::Ejected => "its backend was ejected",
+            Self::Rebalanced => "rebalanced",
             Self::CheckFailed => "a check failed",
         })
     }

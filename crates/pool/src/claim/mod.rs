@@ -73,7 +73,7 @@ impl<'a, K: Connector> Claim<'a, K> {
         let now = self.shared.recent();
         match self.shared.take(now, self.place, true) {
             Taken::Hit(grip, connection) => {
-                match self.shared.make_ready(self.shared.lease(grip, connection, now, self.place)) {
+                match self.shared.make_ready(self.shared.lease(grip, connection, now, None, self.place)) {
                     Ready::Handle(handle) => return Some(Ok(handle)),
                     // Another one may be idle: this is looked at there.
                     Ready::Broken => self.join(),
@@ -134,7 +134,7 @@ impl<'a, K: Connector> Claim<'a, K> {
                 let now = if is_first { self.shared.now() } else { times.began };
                 match self.shared.take_or_wait(now, self.waiter(times, cx.waker()), self.place, is_first) {
                     Begun::Hit(grip, connection) => {
-                        (times, self.shared.lease(grip, connection, now, self.place), false)
+                        (times, self.shared.lease(grip, connection, now, None, self.place), false)
                     }
                     Begun::Waits(id) => {
                         self.stage = Stage::Waiting(times, id);
@@ -149,8 +149,8 @@ impl<'a, K: Connector> Claim<'a, K> {
                 Polled::Failed(failure) => {
                     return Some(Poll::Ready(Err(self.shared.failed_error(failure, self.timeout()))));
                 }
-                Polled::Hit { grip, connection, since, is_prepared } => {
-                    (times, self.shared.lease(grip, connection, since, self.place), is_prepared)
+                Polled::Hit { grip, connection, since, waited, is_prepared } => {
+                    (times, self.shared.lease(grip, connection, since, Some(waited), self.place), is_prepared)
                 }
             },
             // Never ready again. The first poll has left `New` before it comes here.

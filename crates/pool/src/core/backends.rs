@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use super::at::At;
 use super::slots::Counts;
+use super::standing::{Ejections, Holds, Record, Standing};
 use crate::backend::Backend;
 use crate::claim::ConnectError;
+#[cfg(landfall_faults)]
+use crate::faults::{Fault, is_armed};
 
 /// How many attempts in a row must fail before a backend is taken for failing: one failure among successes says
 /// nothing, and must not hold up the others.
@@ -16,8 +19,8 @@ pub(crate) const FAILING_FROM: u32 = 2;
 #[repr(C, align(64))]
 pub(crate) struct Entry {
     pub(crate) counts: Counts,
-    /// How many connections in a row were no good from the start: they were opened, and then failed to be made ready.
-    pub(crate) unsound: u32,
+    /// What goes well with it is of interest too: see [`Self::note_watched`].
+    pub(crate) is_watched: bool,
     /// Slots with an idle connection; the last one is the one used last.
     pub(crate) idle: Vec<u32>,
     /// Where it is among those with idle connections.
@@ -27,6 +30,13 @@ pub(crate) struct Entry {
     pub(crate) is_removed: bool,
     /// How many attempts have failed in a row.
     pub(crate) failures: u32,
+    /// How many connections in a row were no good from the start: they were opened, and then failed to be made ready.
+    pub(crate) unsound: u32,
+    pub(crate) standing: Standing,
+    pub(crate) record: Record,
+    pub(crate) ejections: Ejections,
+    pub(crate) holds: Holds,
+    pub(crate) uses_failed: u64,
     /// Grows with each failure that counts, so that attempts begun before it are not counted as further ones.
     pub(crate) round: u64,
     /// When the next attempt may begin, while it is failing.
@@ -43,6 +53,8 @@ pub(crate) struct Entry {
     pub(crate) connects_failed: u64,
     /// Of connections that are gone; the others are counted where they are.
     pub(crate) claims: u64,
+    /// How many were shown last.
+    pub(crate) claims_shown: u64,
 }
 
 impl Entry {
@@ -54,7 +66,13 @@ impl Entry {
             idle: Vec::new(),
             idle_at: None,
             failures: 0,
+            is_watched: false,
             unsound: 0,
+            standing: Standing::Full,
+            record: Record::default(),
+            ejections: Ejections::default(),
+            holds: Holds::default(),
+            uses_failed: 0,
             round: 0,
             retry_at: At::default(),
             tried_at: At::default(),
@@ -65,11 +83,37 @@ impl Entry {
             connects: 0,
             connects_failed: 0,
             claims: 0,
+            claims_shown: 0,
         }
     }
 
     pub(crate) fn is_failing(&self) -> bool {
         self.failures_in_a_row() >= FAILING_FROM
+    }
+
+    pub(crate) fn is_ejected(&self) -> bool {
+        matches!(self.standing, Standing::Ejected { .. })
+    }
+
+    /// Whether it answers, and takes part in full.
+    pub(crate) fn is_available(&self) -> bool {
+        !self.is_failing() && self.standing == Standing::Full
+    }
+
+    pub(crate) fn stand(&mut self, standing: Standing) {
+        self.standing = standing;
+        self.note_watched();
+    }
+
+    /// Forgets how its uses went.
+    pub(crate) fn begin_anew(&mut self) {
+        self.record = Record::default();
+        self.stand(Standing::Full);
+    }
+
+    /// To be called after a change of what it is made of: releases look at nothing else.
+    pub(crate) fn note_watched(&mut self) {
+        self.is_watched = self.unsound > 0 || self.record.is_open() || self.standing != Standing::Full;
     }
 
     pub(crate) fn failures_in_a_row(&self) -> u32 {
@@ -79,6 +123,20 @@ impl Entry {
     /// How busy it is: what is out, and a little for each failure.
     pub(crate) fn load(&self) -> usize {
         self.counts.out() + self.failures_in_a_row() as usize
+    }
+
+    /// Whether one more use is to be expected to come back from it no later than from another one: by how many there are
+    /// before it, for its weight, and how long each takes if that is known of both.
+    pub(crate) fn is_no_slower_than(&self, other: &Self, now: At) -> bool {
+        let (here, there) = (self.holds.usual(now), other.holds.usual(now));
+        #[cfg(landfall_faults)]
+        let here = if is_armed(Fault::ForgetHolds) { 0 } else { here };
+        if here == 0 || there == 0 {
+            return self.compare(self.load(), other, other.load()).is_le();
+        }
+        let time = |entry: &Self, each: u64| (entry.load() as u128 + 1) * u128::from(each);
+        time(self, here) * u128::from(other.backend.weight.max(1))
+            <= time(other, there) * u128::from(self.backend.weight.max(1))
     }
 }
 
@@ -129,6 +187,10 @@ impl Backends {
 
     pub(crate) fn each_with_place(&self) -> impl Iterator<Item = (usize, &Entry)> {
         self.entries.iter().enumerate().filter_map(|(place, entry)| Some((place, entry.as_ref()?)))
+    }
+
+    pub(crate) fn each_with_place_mut(&mut self) -> impl Iterator<Item = (usize, &mut Entry)> {
+        self.entries.iter_mut().enumerate().filter_map(|(place, entry)| Some((place, entry.as_mut()?)))
     }
 
     /// Takes over a new set.

@@ -1,13 +1,15 @@
 //! Claims: from the call to the handle, and back.
 
 use std::panic::Location;
-use std::sync::Arc;
 use std::task::Waker;
 
 use super::queue::{Failure, Wait, Waiter, WaiterId};
+#[cfg(landfall_faults)]
+use super::slots::Retired;
 use super::slots::{Claimed, Kind, SlotState};
-use super::{At, Check, Core, Effects, Held, SlotId};
-use crate::change::{CloseReason, SlotChange};
+use super::tally::Noted;
+use super::{At, Check, Core, Effects, SlotId};
+use crate::change::CloseReason;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 
@@ -56,6 +58,8 @@ pub(crate) enum Polled<T> {
         grip: Grip,
         connection: T,
         since: At,
+        /// How long it waited, as that was counted.
+        waited: Noted,
         /// The connector has made it ready for this claim.
         is_prepared: bool,
     },
@@ -75,17 +79,6 @@ pub(crate) enum Back<T> {
         is_earlier: bool,
     },
     Other(Effects<T>),
-}
-
-/// In which state a connection comes back from its holder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Returned {
-    Fit,
-    /// The connector has something to do before it is used again.
-    Recycle,
-    Broken,
-    /// Broken, as the connector said before its claim got it.
-    Unfit,
 }
 
 impl<T> Core<T> {
@@ -157,10 +150,12 @@ impl<T> Core<T> {
         &mut self,
         id: SlotId,
         connection: T,
+        waited: Option<Noted>,
         waiter: Waiter,
         now: At,
     ) -> (WaiterId, Effects<T>) {
         let mut effects = Effects::none();
+        self.note_unserved(id.index, waited);
         if self.is_closed {
             // The end came between its being taken and this: nobody would tell the claim any more.
             self.begin_close(id.index, connection, CloseReason::Terminating, now, &mut effects);
@@ -176,6 +171,7 @@ impl<T> Core<T> {
     /// Begins to make a claimed connection ready for whoever claims next.
     pub(crate) fn prepare_for_nobody(&mut self, id: SlotId, connection: T) -> Effects<T> {
         let mut effects = Effects::none();
+        self.note_unserved(id.index, None);
         drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnClaim }));
         self.begin_check(id, connection, Check::OnClaim, &mut effects);
         effects
@@ -187,7 +183,7 @@ impl<T> Core<T> {
     /// what is idle has to be validated first.
     pub(super) fn dispatch(&mut self, now: At, effects: &mut Effects<T>) {
         while let Some(first) = self.queue.first()
-            && let Some(backend) = self.choose_idle()
+            && let Some(backend) = self.choose_idle(now)
             && let Some(&index) = self.backends.get(backend).idle.last()
         {
             if self.slot(index).expires <= now {
@@ -291,14 +287,15 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         let wait = self.queue.wait(id);
         effects.forget(self.queue.remove(id));
-        self.tally.cancelled += u64::from(wait.is_some());
+        // One that failed before it was dropped has been counted as what it failed of.
+        self.tally.cancelled += u64::from(!matches!(wait, None | Some(Wait::Failed(_))));
         #[cfg(landfall_faults)]
         if is_armed(Fault::LoseCancelled) {
             return effects;
         }
         #[cfg(landfall_faults)]
         if is_armed(Fault::ConnectWithClaim) {
-            self.retire(|slot| slot.state.kind() == Kind::Connecting, now, &mut effects);
+            self.retire(Retired::Evicted, |slot| slot.state.kind() == Kind::Connecting, now, &mut effects);
         }
         if let Some(Wait::Granted { slot, .. } | Wait::Prepared { slot, .. }) = wait
             && let Some(connection) = self.take_back(slot, now)
@@ -323,69 +320,6 @@ impl<T> Core<T> {
             debug_assert!(!self.is_closed, "the end has failed all who wait");
             effects.forget(self.queue.set(id, Wait::Queued));
             self.dispatch(now, effects);
-        }
-    }
-
-    /// A connection comes back from its holder, and there is more to do about it than to keep it or to hand it on.
-    #[cold]
-    pub(super) fn give_back_oddly(
-        &mut self,
-        id: SlotId,
-        connection: T,
-        how: Returned,
-        hold: Hold,
-        now: At,
-    ) -> Effects<T> {
-        let mut effects = Effects::none();
-        self.note_held(id, hold, now, &mut effects);
-        #[cfg(landfall_faults)]
-        let how = if is_armed(Fault::ReuseBroken) { Returned::Fit } else { how };
-        match how {
-            _ if self.is_surplus(id.index, now) => {
-                self.begin_close(id.index, connection, CloseReason::Resized, now, &mut effects);
-            }
-            Returned::Fit => {
-                let has_recovered = self.note_sound(id.index, now);
-                self.settle(id.index, connection, now, &mut effects);
-                if has_recovered {
-                    self.note_recovered(id.index, now, &mut effects);
-                }
-            }
-            Returned::Recycle => {
-                drop(self.enter(id.index, SlotState::Checking { until: None, check: Check::OnRecycle }));
-                self.begin_check(id, connection, Check::OnRecycle, &mut effects);
-            }
-            Returned::Broken | Returned::Unfit => {
-                self.tally.discarded += 1;
-                if how == Returned::Unfit {
-                    self.note_unfit(id.index, now, &mut effects);
-                }
-                self.begin_close(id.index, connection, CloseReason::Broken, now, &mut effects);
-            }
-        }
-        effects
-    }
-
-    /// A holder keeps its connection for good: the slot is free at once.
-    pub(crate) fn take_out(&mut self, id: SlotId, hold: Hold, now: At) -> Effects<T> {
-        let mut effects = Effects::none();
-        self.note_held(id, hold, now, &mut effects);
-        self.tell_slot(id.index, || SlotChange::TakenOut, &mut effects);
-        self.vacate(id.index, &mut effects);
-        self.tally.taken_out += 1;
-        self.plan(now, &mut effects);
-        effects
-    }
-
-    fn note_held(&mut self, id: SlotId, hold: Hold, now: At, effects: &mut Effects<T>) {
-        let slot = &mut self.slots[id.index as usize];
-        let SlotState::Claimed(claimed) = slot.state else { return };
-        slot.used = now;
-        self.tally.holds.note(now.nanos_since(hold.since), hold.is_timed);
-        effects.is_return_at_end |= self.is_closed;
-        if claimed.is_reported {
-            let backend = Arc::clone(&self.backends.get(slot.backend).backend);
-            effects.came_back(Held { slot: id, backend, place: claimed.place, age: now.since(hold.since) });
         }
     }
 

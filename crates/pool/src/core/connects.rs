@@ -1,10 +1,10 @@
 //! Which connections are opened where, and what is known of a backend by how that went.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
-use super::backends::{Entry, FAILING_FROM};
 use super::slots::{Kind, SlotState};
+use super::standing::Standing;
 use super::{At, Core, Effects, Slot, SlotId};
 use crate::change::{BackendChange, PoolChange, SlotChange};
 use crate::claim::ConnectError;
@@ -24,6 +24,7 @@ impl<T> Core<T> {
         if self.is_closed {
             return;
         }
+        self.review_ejected(now, effects);
         self.prefer_best(now, effects);
         while self.lacks_connections() {
             if self.counts.used() >= self.policy.slots_max {
@@ -33,13 +34,14 @@ impl<T> Core<T> {
             let Some(backend) = self.choose_to_connect() else { break };
             self.begin_connect(backend, false, now, effects);
         }
+        self.begin_trials(now, effects);
         self.probe(now, effects);
         self.renew_unanswered(now, effects);
         self.note_offline(now, effects);
     }
 
     /// Whether fewer connections are there or on their way than are needed.
-    fn lacks_connections(&self) -> bool {
+    pub(super) fn lacks_connections(&self) -> bool {
         self.surplus() < 0
     }
 
@@ -75,99 +77,26 @@ impl<T> Core<T> {
         self.timers.note_waiter(now.plus(self.policy.offline_wait), &mut effects.is_earlier);
     }
 
-    /// Of two backends picked at random among those that are preferred, answer and have room, the one with fewer slots for
-    /// its weight.
-    fn choose_to_connect(&mut self) -> Option<u32> {
+    /// Of the backends that are preferred, take part and have room the one with the fewest slots for its weight; of
+    /// several such one at random.
+    pub(super) fn choose_to_connect(&mut self) -> Option<u32> {
         let (max, best) = (self.policy.slots_per_backend(), self.backends.best());
-        let mut picked: [Option<u32>; 2] = [None, None];
-        let mut seen = 0;
-        for place in 0..self.backends.current.len() {
-            let index = self.backends.current[place];
+        let (mut picked, mut seen): (Option<u32>, _) = (None, 0);
+        for &index in &self.backends.current {
             let entry = self.backends.get(index);
-            let is_preferred = best.is_none_or(|best| entry.backend.priority <= best);
-            if entry.is_failing() || entry.counts.used() >= max || !is_preferred {
+            if !entry.is_available() || entry.counts.used() >= max || !entry.is_preferred(best) {
                 continue;
             }
-            seen += 1;
-            // Each two of those seen are as likely as any others to be kept.
-            if seen <= 2 {
-                picked[seen - 1] = Some(index);
-            } else if let Some(kept) = picked.get_mut(self.random.below(seen)) {
-                *kept = Some(index);
+            let order = picked.map_or(Ordering::Less, |picked| {
+                let kept = self.backends.get(picked);
+                entry.compare(entry.counts.used(), kept, kept.counts.used())
+            });
+            seen = if order.is_lt() { 1 } else { seen + usize::from(order.is_eq()) };
+            if order.is_lt() || order.is_eq() && self.random.below(seen) == 0 {
+                picked = Some(index);
             }
         }
-        let entry = |index: &u32| self.backends.get(*index);
-        let compare = |one: &Entry, other: &Entry| one.compare(one.counts.used(), other, other.counts.used());
-        picked.into_iter().flatten().min_by(|one, other| compare(entry(one), entry(other)))
-    }
-
-    /// Tries backends that do not answer, at their pace, with room that nobody else has a use for.
-    fn probe(&mut self, now: At, effects: &mut Effects<T>) {
-        self.backends.has_failing = false;
-        for place in 0..self.backends.current.len() {
-            let index = self.backends.current[place];
-            if !self.backends.get(index).is_failing() {
-                continue;
-            }
-            self.backends.has_failing = true;
-            let due = self.probe_due(index);
-            let has_room = self.counts.used() < self.policy.slots_max
-                && self.backends.get(index).counts.used() < self.policy.slots_per_backend();
-            if due <= now && has_room {
-                self.begin_connect(index, true, now, effects);
-            }
-            // Without room the next look is when a slot comes free.
-            let next = self.probe_due(index);
-            if next > now {
-                self.timers.note_backend(next, &mut effects.is_earlier);
-            }
-        }
-    }
-
-    /// When a backend is to be tried again; never if it answers or is tried as often as may be.
-    pub(super) fn probe_due(&self, index: u32) -> At {
-        let entry = self.backends.get(index);
-        if !entry.is_failing() {
-            return At::NEVER;
-        }
-        match entry.probes {
-            0 if self.queue.len() + self.warming > 0 => {
-                entry.retry_at.min(entry.tried_at.plus(self.policy.backoff_waiting_max))
-            }
-            0 => entry.retry_at,
-            // A lost packet is sent again after a second only: another attempt may get through before.
-            probes if (probes as usize) < self.policy.probes_max => {
-                entry.tried_at.plus(self.policy.probe_overlap_after)
-            }
-            _ => At::NEVER,
-        }
-    }
-
-    /// Gives up an attempt at a backend that does not answer, for one at another that does.
-    fn cancel_a_probe(&mut self, effects: &mut Effects<T>) {
-        #[cfg(landfall_faults)]
-        if is_armed(Fault::KeepProbe) {
-            return;
-        }
-        if self.backends.probes == 0 {
-            return;
-        }
-        let max = self.policy.slots_per_backend();
-        let could_connect = self.backends.current.iter().any(|index| {
-            let entry = self.backends.get(*index);
-            !entry.is_failing() && entry.counts.used() < max
-        });
-        if !could_connect || self.queue.queued() == 0 {
-            return;
-        }
-        for index in 0..self.slots.len() as u32 {
-            if let SlotState::Connecting { is_probe: true, is_cancelled, .. } = &mut self.slots[index as usize].state {
-                if !std::mem::replace(is_cancelled, true) {
-                    effects.cancel(self.id_of(index));
-                }
-                return;
-            }
-        }
+        picked
     }
 
     pub(super) fn begin_connect(&mut self, backend: u32, is_probe: bool, now: At, effects: &mut Effects<T>) {
@@ -179,6 +108,9 @@ impl<T> Core<T> {
         self.backends.probes += u32::from(is_probe);
         let target = Arc::clone(&self.backends.get(backend).backend);
         let index = self.free_slot(backend);
+        if let Standing::OnTrial { slot: slot @ None, .. } = &mut self.backends.get_mut(backend).standing {
+            *slot = Some(index);
+        }
         self.slots[index as usize].opened = now;
         drop(self.enter(index, SlotState::Connecting { round, is_probe, is_cancelled: false }));
         self.tell_slot(index, || SlotChange::Connecting, effects);
@@ -188,7 +120,7 @@ impl<T> Core<T> {
     fn free_slot(&mut self, backend: u32) -> u32 {
         if let Some(index) = self.vacant.pop() {
             let slot = &mut self.slots[index as usize];
-            (slot.backend, slot.is_retired, slot.is_proven) = (backend, false, false);
+            (slot.backend, slot.retired, slot.is_proven, slot.has_failed) = (backend, None, false, false);
             return index;
         }
         let index = u32::try_from(self.slots.len()).expect("slots_max is below this");
@@ -200,8 +132,9 @@ impl<T> Core<T> {
         self.slots.push(Slot {
             generation: 0,
             backend,
-            is_retired: false,
+            retired: None,
             is_proven: false,
+            has_failed: false,
             state: SlotState::Vacant,
             opened: At::default(),
             expires: At::NEVER,
@@ -249,7 +182,9 @@ impl<T> Core<T> {
             self.tell_backend(backend, BackendChange::Recovered, &mut effects);
         }
         self.timers.note_slot(now, now.plus_if(life), &self.policy, &mut effects.is_earlier);
-        self.settle(id.index, connection, now, &mut effects);
+        if let Some(connection) = self.try_out(id.index, connection, now, &mut effects) {
+            self.settle(id.index, connection, now, &mut effects);
+        }
         if has_recovered || self.backends.get(backend).was_silent {
             self.give_up_unanswered(backend, began, &mut effects);
         }
@@ -314,53 +249,6 @@ impl<T> Core<T> {
             self.tell_backend(backend, BackendChange::Failing, effects);
         }
         self.vacate(index, effects);
-        self.plan(now, effects);
-    }
-
-    /// For how long a failing backend is left alone: doubled with each failure, and by half at random, so that many
-    /// clients do not come back at once.
-    fn pause(&mut self, backend: u32) -> Duration {
-        let doublings = self.backends.get(backend).failures_in_a_row().saturating_sub(FAILING_FROM).min(31);
-        let whole = self.policy.backoff_min.saturating_mul(1 << doublings).min(self.policy.backoff_max);
-        whole / 2 + self.random.part_of(whole / 2)
-    }
-
-    /// A connection could not be made ready for a claim. If it never was good for anything, that is as bad as a failed
-    /// connect: else a connector whose connections never work would be kept busy for ever.
-    pub(super) fn note_unfit(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
-        let slot = self.slot(index);
-        // What the end cuts says nothing of a backend.
-        if slot.is_proven || self.is_closed {
-            return;
-        }
-        let backend = slot.backend;
-        let entry = self.backends.get_mut(backend);
-        let was_failing = entry.is_failing();
-        entry.unsound = entry.unsound.saturating_add(1);
-        let is_failing = entry.is_failing();
-        let pause = self.pause(backend);
-        self.backends.get_mut(backend).retry_at = now.plus(pause);
-        if is_failing && !was_failing {
-            self.tell_backend(backend, BackendChange::Failing, effects);
-        }
-    }
-
-    /// A connection was used, or passed a check. Gives whether its backend was failing until now.
-    pub(super) fn note_sound(&mut self, index: u32, now: At) -> bool {
-        let slot = &mut self.slots[index as usize];
-        (slot.sound, slot.is_proven) = (now, true);
-        let entry = self.backends.get_mut(slot.backend);
-        if entry.unsound == 0 {
-            return false;
-        }
-        let was_failing = entry.is_failing();
-        entry.unsound = 0;
-        was_failing && !entry.is_failing()
-    }
-
-    /// The backend of a slot was failing until now: more may be opened.
-    pub(super) fn note_recovered(&mut self, index: u32, now: At, effects: &mut Effects<T>) {
-        self.tell_backend(self.slot(index).backend, BackendChange::Recovered, effects);
         self.plan(now, effects);
     }
 }

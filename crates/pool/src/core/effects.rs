@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::backend::Backend;
-use crate::change::{Check, PoolEvent, SlotChange, SlotId};
+use crate::change::{BackendChange, Check, PoolEvent, SlotChange, SlotId};
 use crate::claim::ConnectError;
 
 /// What a change asks for. None of it may be done under the lock: all of it is, or leads to, users' code.
@@ -43,6 +43,8 @@ pub(crate) struct Rest<T> {
     pub(crate) held: Vec<Held>,
     /// It had been reported before.
     pub(crate) came_back: Option<Held>,
+    /// Backends that are left out, or take part again.
+    pub(crate) standing: Vec<(Arc<Backend>, BackendChange)>,
 }
 
 /// A handle that has been out for long.
@@ -114,6 +116,10 @@ impl<T> Effects<T> {
         self.rest().held.push(held);
     }
 
+    pub(super) fn log_standing(&mut self, backend: Arc<Backend>, change: BackendChange) {
+        self.rest().standing.push((backend, change));
+    }
+
     pub(super) fn came_back(&mut self, held: Held) {
         self.rest().came_back = Some(held);
     }
@@ -123,7 +129,8 @@ impl<T> Effects<T> {
         self.rest.get_or_insert_with(|| {
             let (wake, forget, errors, held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
             let (close, check, connect, cancel) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            Box::new(Rest { wake, forget, errors, close, check, connect, cancel, held, came_back: None })
+            let (came_back, standing) = (None, Vec::new());
+            Box::new(Rest { wake, forget, errors, close, check, connect, cancel, held, came_back, standing })
         })
     }
 

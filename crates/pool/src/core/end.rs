@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::queue::{Failure, Wait};
-use super::slots::{Kind, SlotState};
+use super::slots::{Kind, Retired, SlotState};
 use super::{At, Core, Effects};
 use crate::backend::Backend;
 use crate::change::PoolChange;
@@ -47,7 +47,7 @@ impl<T> Core<T> {
             }
             effects.wake(self.queue.set(id, Wait::Failed(Failure::Closed)));
         }
-        self.retire(|_| true, now, &mut effects);
+        self.retire(Retired::Evicted, |_| true, now, &mut effects);
         if self.counts.used() == 0 {
             self.finish_telling(&mut effects);
         }

@@ -4,7 +4,8 @@
 use std::panic::Location;
 
 use super::backends::Entry;
-use super::claims::{Back, Grip, Hold, Returned, Taken};
+use super::claims::{Back, Grip, Hold, Taken};
+use super::returns::Returned;
 use super::slots::{Claimed, Counts, Kind, Slot, SlotState};
 use super::{At, Core, SlotId};
 #[cfg(landfall_faults)]
@@ -39,7 +40,7 @@ impl<T> Core<T> {
         is_earlier: &mut bool,
     ) -> Taken<T> {
         // What is idle while somebody is in line is his: there is none, see `settle` and `dispatch`.
-        let Some(backend) = self.choose_idle() else { return self.missed() };
+        let Some(backend) = self.choose_idle(now) else { return self.missed() };
         let entry = self.backends.get_mut(backend);
         let Some(&index) = entry.idle.last() else { return Taken::Miss };
         let slot = &mut self.slots[index as usize];
@@ -79,21 +80,21 @@ impl<T> Core<T> {
 
     /// The less loaded of two backends with idle connections.
     #[inline]
-    pub(super) fn choose_idle(&mut self) -> Option<u32> {
+    pub(super) fn choose_idle(&mut self, now: At) -> Option<u32> {
         match self.backends.with_idle[..] {
             [] => None,
             [one] => Some(one),
-            _ if self.backends.has_ranks => self.choose_ranked_idle(),
-            _ => Some(self.choose_of_several()),
+            _ if self.backends.has_ranks => self.choose_ranked_idle(now),
+            _ => Some(self.choose_of_several(now)),
         }
     }
 
-    fn choose_of_several(&mut self) -> u32 {
+    fn choose_of_several(&mut self, now: At) -> u32 {
         let count = self.backends.with_idle.len();
         let first = self.random.below(count);
         let second = (first + 1 + self.random.below(count - 1)) % count;
         let [first, second] = [first, second].map(|at| self.backends.with_idle[at]);
-        let is_first = self.backends.get(first).load() <= self.backends.get(second).load();
+        let is_first = self.backends.get(first).is_no_slower_than(self.backends.get(second), now);
         if is_first { first } else { second }
     }
 
@@ -105,14 +106,20 @@ impl<T> Core<T> {
         let is_plain = how == Returned::Fit
             && matches!(slot.state, SlotState::Claimed(Claimed { is_reported: false, .. }))
             // A pool that is closed has retired all of them.
-            && !slot.is_retired
+            && slot.retired.is_none()
             && slot.expires > now
             && !self.was_resized
-            && entry.unsound == 0;
+            && !entry.is_watched;
         if !is_plain {
             return Back::Other(self.give_back_oddly(id, connection, how, hold, now));
         }
-        self.tally.holds.note(now.nanos_since(hold.since), hold.is_timed);
+        let nanos = now.nanos_since(hold.since);
+        let noted = self.tally.holds.note(nanos, hold.is_timed);
+        if noted.is_single() && self.backends.current.len() > 1 {
+            // Of one there is nothing to choose.
+            self.backends.get_mut(slot.backend).holds.note(nanos, now);
+        }
+        let entry = self.backends.get_mut(slot.backend);
         slot.note_used(now);
         if self.queue.queued() > 0 {
             return self.pass_to_first(id.index, connection, now);

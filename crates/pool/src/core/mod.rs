@@ -14,12 +14,17 @@ mod grants;
 mod hits;
 #[cfg(test)]
 mod model;
+mod outliers;
+mod probes;
 mod queue;
 mod random;
 mod ranks;
+mod rebalance;
+mod returns;
 mod silence;
 mod slots;
 mod snapshot;
+mod standing;
 mod tally;
 mod tell;
 mod timers;
@@ -31,7 +36,7 @@ use std::sync::Arc;
 pub(crate) use self::at::At;
 use self::at::nanos;
 use self::backends::{Backends, Replaced};
-pub(crate) use self::claims::{Back, Begun, Grip, Hold, Polled, Returned, Taken};
+pub(crate) use self::claims::{Back, Begun, Grip, Hold, Polled, Taken};
 pub(crate) use self::effects::{Effects, Held, Rest};
 #[cfg(feature = "tower")]
 pub(crate) use self::grants::{Grant, Refusal};
@@ -39,8 +44,10 @@ use self::hits::enter;
 use self::queue::Queue;
 pub(crate) use self::queue::{Cause, Failure, Shortage, Wait, Waiter, WaiterId};
 pub(crate) use self::random::Random;
-use self::slots::{Counts, Interrupts, Kind, Slot, SlotState};
-pub(crate) use self::tally::Tally;
+pub(crate) use self::returns::Returned;
+use self::slots::{Counts, Interrupts, Kind, Retired, Slot, SlotState};
+use self::standing::{Standing, Tried};
+pub(crate) use self::tally::{Noted, Tally};
 use self::timers::Timers;
 use crate::backend::Backend;
 use crate::change::{BackendChange, CloseReason, PoolChange, SlotChange};
@@ -69,8 +76,8 @@ pub(crate) struct Core<T> {
     is_closed: bool,
     /// There may be more than the caps allow.
     was_resized: bool,
-    /// How many wait until the pool is warm.
-    warming: usize,
+    /// When those began who wait until the pool is warm.
+    warming: Vec<At>,
     vacant: Vec<u32>,
     interrupts: Interrupts,
     journal: Arc<Journal>,
@@ -84,7 +91,7 @@ impl<T> Core<T> {
             policy,
             is_closed: false,
             was_resized: false,
-            warming: 0,
+            warming: Vec::new(),
             slots: Vec::new(),
             vacant: Vec::new(),
             interrupts: Interrupts::default(),
@@ -143,7 +150,13 @@ impl<T> Core<T> {
         }
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
-        self.backends.get_mut(backend).claims += std::mem::take(&mut slot.claims);
+        let entry = self.backends.get_mut(backend);
+        entry.claims += std::mem::take(&mut slot.claims);
+        if let Standing::OnTrial { slot, .. } = &mut entry.standing
+            && *slot == Some(index)
+        {
+            *slot = None;
+        }
         self.vacant.push(index);
         self.interrupts.put(index, None);
         effects.forget_error(self.backends.forget_if_unused(backend));
@@ -158,7 +171,7 @@ impl<T> Core<T> {
             return false;
         }
         self.is_closed
-            || slot.is_retired
+            || slot.retired.is_some()
             || slot.expires <= now
             || self.was_resized
                 && (beyond(&self.counts, self.policy.slots_max)
@@ -198,13 +211,17 @@ impl<T> Core<T> {
     }
 
     /// What had a connection for the pool, a connect, a check or a close, has dropped it: the slot is free.
-    pub(crate) fn vacated(&mut self, id: SlotId, now: At) -> Effects<T> {
+    pub(crate) fn vacated(&mut self, id: SlotId, has_panicked: bool, now: At) -> Effects<T> {
         let mut effects = Effects::none();
         let Some(slot) = self.live_slot(id) else { return effects };
         match slot.state {
             SlotState::Connecting { .. } => self.connect_over(id.index, now, None, &mut effects),
             SlotState::Checking { until, .. } => {
                 self.note_unfit(id.index, now, &mut effects);
+                if has_panicked {
+                    self.tally.checks_failed += 1;
+                    self.note_tried(id.index, Tried::Check, false, now, &mut effects);
+                }
                 self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
                 self.requeue(until, now, &mut effects);
@@ -215,8 +232,12 @@ impl<T> Core<T> {
             #[cfg(landfall_faults)]
             SlotState::Closing if is_armed(Fault::ForgetBroken) => self.vacate(id.index, &mut effects),
             SlotState::Closing => {
+                let has_moved = slot.retired == Some(Retired::Moved);
                 self.tell_slot(id.index, || SlotChange::Closed, &mut effects);
                 self.vacate(id.index, &mut effects);
+                if has_moved {
+                    self.place_moved(now, &mut effects);
+                }
                 self.plan(now, &mut effects);
             }
             SlotState::Vacant | SlotState::Idle { .. } | SlotState::Granted { .. } | SlotState::Claimed(_) => {}
@@ -234,6 +255,7 @@ impl<T> Core<T> {
         };
         self.tell_slot(id.index, || SlotChange::CheckPassed, &mut effects);
         let has_recovered = self.note_sound(id.index, now);
+        self.note_tried(id.index, Tried::Check, true, now, &mut effects);
         match until {
             // It was made ready for this one.
             Some(waiter) if self.queue.wait(waiter) == Some(Wait::Checking) && !self.is_surplus(id.index, now) => {
@@ -264,6 +286,7 @@ impl<T> Core<T> {
         self.tell_closing(id.index, CloseReason::CheckFailed, now, &mut effects);
         self.note_unfit(id.index, now, &mut effects);
         self.tally.checks_failed += 1;
+        self.note_tried(id.index, Tried::Check, false, now, &mut effects);
         self.requeue(until, now, &mut effects);
         self.plan(now, &mut effects);
         effects
@@ -282,9 +305,12 @@ impl<T> Core<T> {
         }
         for gone in gone {
             self.tell_backend(gone, BackendChange::Removed, &mut effects);
-            self.retire(|slot| slot.backend == gone, now, &mut effects);
+            // If it comes again it begins anew.
+            self.backends.get_mut(gone).begin_anew();
+            self.retire(Retired::Evicted, |slot| slot.backend == gone, now, &mut effects);
             effects.forget_error(self.backends.forget_if_unused(gone));
         }
+        self.timers.plan_rebalance(now, &self.policy, self.backends.current.len(), &mut effects.is_earlier);
         self.plan(now, &mut effects);
         effects.is_news = true;
         effects
@@ -295,7 +321,7 @@ impl<T> Core<T> {
         let mut effects = Effects::none();
         self.tell_pool(|| PoolChange::Evicted, &mut effects);
         // What is just being opened is new anyway.
-        self.retire(|slot| slot.state.kind() != Kind::Connecting, now, &mut effects);
+        self.retire(Retired::Evicted, |slot| slot.state.kind() != Kind::Connecting, now, &mut effects);
         self.plan(now, &mut effects);
         effects
     }
@@ -324,7 +350,7 @@ impl<T> Core<T> {
         effects
     }
 
-    fn retire(&mut self, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
+    fn retire(&mut self, why: Retired, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
         // All idle ones in one pass: to look for each in its list would take a large pool tens of milliseconds.
         self.backends.keep_idle(|index| !which(&self.slots[index as usize]));
         for index in 0..self.slots.len() as u32 {
@@ -332,7 +358,7 @@ impl<T> Core<T> {
             if slot.state.kind() == Kind::Vacant || !which(slot) {
                 continue;
             }
-            slot.is_retired = true;
+            slot.retired = Some(why);
             match &mut slot.state {
                 SlotState::Idle { .. } => {
                     if let SlotState::Idle { connection } = self.enter(index, SlotState::Closing) {

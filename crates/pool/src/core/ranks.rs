@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::backends::{Backends, Entry};
-use super::slots::{Kind, SlotState};
+use super::slots::{Kind, Retired, SlotState};
 use super::{At, Core, Effects};
 use crate::change::CloseReason;
 #[cfg(landfall_faults)]
@@ -25,17 +25,23 @@ impl Backends {
         }
     }
 
-    /// The priority that is used: the lowest number of those that answer. None if there are no ranks, or none answers.
+    /// The priority that is used: the lowest number of those that answer and take part. None if there are no ranks, or no
+    /// such one.
     pub(super) fn best(&self) -> Option<u16> {
         if !self.has_ranks {
             return None;
         }
-        let answering = self.current.iter().map(|index| self.get(*index)).filter(|entry| !entry.is_failing());
-        answering.map(|entry| entry.backend.priority).min()
+        let available = self.current.iter().map(|index| self.get(*index)).filter(|entry| entry.is_available());
+        available.map(|entry| entry.backend.priority).min()
     }
 }
 
 impl Entry {
+    /// Whether it is of the priority that is used, or of a better one.
+    pub(super) fn is_preferred(&self, best: Option<u16>) -> bool {
+        best.is_none_or(|best| self.backend.priority <= best)
+    }
+
     /// Which one has less for its weight: so many of it, and one more.
     pub(super) fn compare(&self, count: usize, other: &Self, other_count: usize) -> Ordering {
         let weighed = |count: usize, entry: &Self| (count as u64 + 1) * u64::from(entry.backend.weight.max(1));
@@ -47,7 +53,7 @@ impl<T> Core<T> {
     /// Of the backends with idle connections those of the lowest priority number; of two of these, picked at random, the
     /// one that is less loaded for its weight.
     #[cold]
-    pub(super) fn choose_ranked_idle(&mut self) -> Option<u32> {
+    pub(super) fn choose_ranked_idle(&mut self, now: At) -> Option<u32> {
         let priority_of = |index: &u32| self.backends.get(*index).backend.priority;
         let best = self.backends.with_idle.iter().map(priority_of).min()?;
         let preferred = || self.backends.with_idle.iter().copied().filter(|index| priority_of(index) == best);
@@ -59,7 +65,7 @@ impl<T> Core<T> {
         let second = (first + 1 + self.random.below(count - 1)) % count;
         let [first, second] = [first, second].map(|at| preferred().nth(at));
         let [one, other] = [self.backends.get(first?), self.backends.get(second?)];
-        if one.compare(one.load(), other, other.load()).is_le() { first } else { second }
+        if one.is_no_slower_than(other, now) { first } else { second }
     }
 
     /// Lets go of connections to backends that are not preferred, once one that is preferred answers.
@@ -72,7 +78,7 @@ impl<T> Core<T> {
         };
         let worse: Vec<u32> = self.backends.current.iter().copied().filter(is_worse).collect();
         if !worse.is_empty() {
-            self.retire(|slot| worse.contains(&slot.backend), now, effects);
+            self.retire(Retired::Evicted, |slot| worse.contains(&slot.backend), now, effects);
         }
         self.try_better(best, now, effects);
     }

@@ -11,7 +11,7 @@ impl<T> Core<T> {
     /// It is the youngest of two or more: the others have their whole time, so that a slow backend is not given up, and
     /// one that never answers is found to be failing.
     pub(super) fn renew_unanswered(&mut self, now: At, effects: &mut Effects<T>) {
-        if self.counts.of(Kind::Connecting) < 2 || self.queue.queued() + self.warming == 0 {
+        if self.counts.of(Kind::Connecting) < 2 || self.queue.queued() + self.warming.len() == 0 {
             return;
         }
         for place in 0..self.backends.current.len() {

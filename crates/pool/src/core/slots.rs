@@ -17,6 +17,7 @@ use crate::interrupt::Interrupt;
 /// | `Vacant` | a connect begins | `Connecting` |
 /// | `Connecting` | connected, somebody waits | `Granted` |
 /// | `Connecting` | connected | `Idle` |
+/// | `Connecting` | connected, and its backend is on trial | `Checking` |
 /// | `Connecting` | connected, but not wanted any more | `Closing` |
 /// | `Connecting` | failed, timed out, cancelled | `Vacant` |
 /// | `Idle` | claimed | `Claimed` |
@@ -84,10 +85,23 @@ pub(crate) struct Slot<T> {
     pub(crate) opened: At,
     pub(crate) generation: u32,
     pub(crate) backend: u32,
-    /// It is closed as soon as nobody works with it: evicted, or its backend has gone.
-    pub(crate) is_retired: bool,
+    /// It is closed as soon as nobody works with it.
+    pub(crate) retired: Option<Retired>,
     /// Its connection was used, or passed a check.
     pub(crate) is_proven: bool,
+    /// Its holder has reported that the backend failed him.
+    pub(crate) has_failed: bool,
+}
+
+/// Why a connection is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retired {
+    /// It was asked for, or its backend has gone.
+    Evicted,
+    /// Its backend is left out.
+    Ejected,
+    /// Another one is opened elsewhere in its place.
+    Moved,
 }
 
 /// The ways to interrupt what is out, by slot. They take no room where the connector gives none.
@@ -146,7 +160,7 @@ impl Kind {
         matches!(
             (self, to),
             (Vacant, Connecting)
-                | (Connecting, Granted | Idle | Closing | Vacant)
+                | (Connecting, Granted | Idle | Checking | Closing | Vacant)
                 | (Idle, Claimed | Checking | Closing | Granted)
                 | (Granted, Claimed | Granted | Idle | Closing | Checking)
                 | (Claimed, Granted | Idle | Checking | Closing | Vacant)

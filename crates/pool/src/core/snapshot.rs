@@ -1,9 +1,12 @@
 //! The core as statistics show it.
 
+use std::time::Duration;
+
 use super::slots::{Kind, SlotState};
+use super::standing::Standing;
 use super::{At, Core, Counts};
 use crate::change::SlotId;
-use crate::stats::{BackendStats, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};
+use crate::stats::{self, BackendStats, PoolStats, SlotCounts, SlotStats, SlotStatus, Totals};
 
 impl Counts {
     fn shown(&self) -> SlotCounts {
@@ -26,12 +29,22 @@ impl Counts {
     }
 }
 
+impl Standing {
+    fn shown(self, now: At) -> stats::Standing {
+        match self {
+            Self::Full => stats::Standing::Full,
+            Self::Ejected { until } => stats::Standing::Ejected { remaining: until.since(now) },
+            Self::OnTrial { passed, .. } => stats::Standing::OnTrial { passed },
+        }
+    }
+}
+
 impl<T> Core<T> {
     pub(crate) fn counts(&self) -> SlotCounts {
         self.counts.shown()
     }
 
-    pub(crate) fn stats(&self, now: At) -> PoolStats {
+    pub(crate) fn stats(&mut self, now: At) -> PoolStats {
         // What backends do not count themselves, so that claims need not touch them.
         let mut granted = vec![0; self.backends.places()];
         let mut claims = vec![0; self.backends.places()];
@@ -39,17 +52,27 @@ impl<T> Core<T> {
             granted[slot.backend as usize] += usize::from(slot.state.kind() == Kind::Granted);
             claims[slot.backend as usize] += slot.claims;
         }
+        for (place, entry) in self.backends.each_with_place_mut() {
+            entry.claims_shown = entry.claims_shown.max(entry.claims + claims[place]);
+        }
+        let tally = &mut self.tally;
+        tally.claims_shown = tally.claims_shown.max(tally.claims);
+        tally.claims_waited_shown = tally.claims_waited_shown.max(tally.claims_waited);
         let backends = self.backends.each_with_place().map(|(place, entry)| BackendStats {
             backend: (*entry.backend).clone(),
             is_removed: entry.is_removed,
             is_failing: entry.is_failing(),
             failures_in_a_row: entry.failures_in_a_row(),
             retry_in: (entry.is_failing() && entry.probes == 0).then(|| entry.retry_at.since(now)),
+            standing: entry.standing.shown(now),
+            ejections: entry.ejections.count,
+            uses_failed: entry.uses_failed,
+            usual_hold: Some(entry.holds.usual(now)).filter(|nanos| *nanos > 0).map(Duration::from_nanos),
             last_error: entry.last_error.clone(),
             slots: entry.counts.shown_with(granted[place]),
             connects: entry.connects,
             connects_failed: entry.connects_failed,
-            claims: entry.claims + claims[place],
+            claims: entry.claims_shown,
         });
         let slots = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let status = match &slot.state {

@@ -25,15 +25,39 @@ pub(crate) struct Tally {
     pub(crate) taken_out: u64,
     pub(crate) checks_failed: u64,
     pub(crate) held_long: u64,
+    pub(crate) uses_failed: u64,
+    pub(crate) ejections: u64,
+    pub(crate) moved: u64,
+    /// What was shown last of `claims` and `claims_waited`: of those that are not served after all one may have been
+    /// among them for a moment, and what is shown never falls.
+    pub(crate) claims_shown: u64,
+    pub(crate) claims_waited_shown: u64,
 }
 
 /// How long things of one sort took. Where very many are short only a sample of these is timed, and stands for the rest.
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Timings {
-    /// How many the next one that is timed stands for besides itself.
-    untimed: u64,
+    /// How many the next one that is timed stands for besides itself. One less than none if one of those that another
+    /// stood for was taken back.
+    untimed: i64,
     pub(crate) histogram: Histogram,
+}
+
+/// How long something took, as it was counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    nanos: u64,
+    /// By itself, and not with the next one that is timed.
+    is_single: bool,
+}
+
+impl Noted {
+    /// Whether it was timed, or took so long that it need not be.
+    #[inline]
+    pub(crate) fn is_single(self) -> bool {
+        self.is_single
+    }
 }
 
 impl Timings {
@@ -42,14 +66,24 @@ impl Timings {
 
     /// Counts one; `nanos` is exact if it was timed.
     #[inline]
-    pub(crate) fn note(&mut self, nanos: u64, is_timed: bool) {
-        if nanos >= Self::LONG.as_nanos() as u64 {
-            self.histogram.note(nanos, 1);
-        } else if is_timed {
-            let others = std::mem::take(&mut self.untimed);
-            self.histogram.note(nanos, 1 + others);
-        } else {
+    pub(crate) fn note(&mut self, nanos: u64, is_timed: bool) -> Noted {
+        let is_long = nanos >= Self::LONG.as_nanos() as u64;
+        let is_single = is_long || is_timed && self.untimed >= 0;
+        if !is_single {
             self.untimed += 1;
+        } else {
+            let others = if is_long { 0 } else { std::mem::take(&mut self.untimed) };
+            self.histogram.note(nanos, 1 + others as u64);
+        }
+        Noted { nanos, is_single }
+    }
+
+    /// Takes one back that was counted.
+    pub(crate) fn take_back(&mut self, noted: Noted) {
+        if noted.is_single {
+            self.histogram.take_back(noted.nanos);
+        } else {
+            self.untimed -= 1;
         }
     }
 }
@@ -82,8 +116,17 @@ impl Histogram {
     fn note(&mut self, nanos: u64, times: u64) {
         self.count += times;
         self.nanos = self.nanos.saturating_add(nanos.saturating_mul(times));
-        let bucket = (u64::BITS - nanos.leading_zeros()) as usize;
-        self.buckets[bucket.min(Self::BUCKETS - 1)] += times;
+        self.buckets[Self::bucket(nanos)] += times;
+    }
+
+    fn take_back(&mut self, nanos: u64) {
+        self.count -= 1;
+        self.nanos -= nanos;
+        self.buckets[Self::bucket(nanos)] -= 1;
+    }
+
+    fn bucket(nanos: u64) -> usize {
+        ((u64::BITS - nanos.leading_zeros()) as usize).min(Self::BUCKETS - 1)
     }
 
     /// Counts those that took no time.
@@ -120,5 +163,21 @@ mod tests {
         let of_size: Vec<_> = timings.histogram.buckets().map(|(_, count)| count).collect();
         assert_eq!(of_size, [16, 1, 1]);
         assert_eq!(timings.histogram.sum(), Duration::from_nanos(16 * 1_000 + 70 * MS));
+    }
+
+    #[test]
+    fn what_is_taken_back_was_never_counted() {
+        let mut timings = Timings::default();
+        let [long, timed, untimed] =
+            [(30 * MS, false), (2_000, true), (4 * MS, false)].map(|(nanos, is_timed)| timings.note(nanos, is_timed));
+        timings.take_back(long);
+        timings.take_back(timed);
+        assert_eq!((timings.histogram.count(), timings.histogram.sum()), (0, Duration::ZERO));
+        // This one stands for the one before it as well, which is then taken back, so that the next stands for none.
+        timings.note(1_000, true);
+        timings.take_back(untimed);
+        timings.note(1_000, true);
+        timings.note(1_000, true);
+        assert_eq!(timings.histogram.count(), 3);
     }
 }

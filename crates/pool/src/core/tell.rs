@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::slots::Retired;
 use super::{At, Check, Core, Effects, SlotId};
 use crate::change::{BackendChange, CloseReason, PoolChange, PoolEvent, SlotChange};
 use crate::events::Journal;
@@ -57,9 +58,13 @@ impl<T> Core<T> {
             CloseReason::CheckFailed => otherwise,
             _ if self.is_closed => CloseReason::Terminating,
             _ if self.backends.get(slot.backend).is_removed => CloseReason::BackendRemoved,
-            _ if slot.is_retired => CloseReason::Evicted,
-            _ if slot.expires <= now => CloseReason::Expired,
-            _ => otherwise,
+            _ => match slot.retired {
+                Some(Retired::Evicted) => CloseReason::Evicted,
+                Some(Retired::Ejected) => CloseReason::Ejected,
+                Some(Retired::Moved) => CloseReason::Rebalanced,
+                None if slot.expires <= now => CloseReason::Expired,
+                None => otherwise,
+            },
         }
     }
 

@@ -26,6 +26,7 @@ pub(super) struct Timers {
     waiters: At,
     slots: At,
     backends: At,
+    rebalance: At,
     /// When the maintenance task looks next.
     planned: At,
     /// When it looked last.
@@ -37,8 +38,8 @@ pub(super) struct Timers {
 impl Default for Timers {
     fn default() -> Self {
         // The task looks once when it starts; before that nobody has to be told.
-        let (waiters, slots, backends) = (At::NEVER, At::NEVER, At::NEVER);
-        Self { waiters, slots, backends, planned: At::default(), looked: At::default(), offline_since: None }
+        let (waiters, slots, backends, rebalance) = (At::NEVER, At::NEVER, At::NEVER, At::NEVER);
+        Self { waiters, slots, backends, rebalance, planned: At::default(), looked: At::default(), offline_since: None }
     }
 }
 
@@ -67,6 +68,14 @@ impl Timers {
         let at = expires.min(now.plus_if(soonest(policy)));
         self.slots = self.slots.min(at);
         self.expect(at, is_earlier);
+    }
+
+    /// Plans the next look at how connections are spread, if there is something to spread over and none is planned.
+    pub(super) fn plan_rebalance(&mut self, now: At, policy: &Policy, backends: usize, is_earlier: &mut bool) {
+        if self.rebalance == At::NEVER && backends > 1 {
+            self.rebalance = now.plus_if(policy.rebalance_interval);
+            self.expect(self.rebalance, is_earlier);
+        }
     }
 
     fn expect(&mut self, at: At, is_earlier: &mut bool) {
@@ -99,7 +108,12 @@ impl<T> Core<T> {
             self.timers.backends = At::NEVER;
             self.plan(now, &mut effects);
         }
-        let next = self.timers.waiters.min(self.timers.slots).min(self.timers.backends);
+        if self.timers.rebalance <= now {
+            self.timers.rebalance = At::NEVER;
+            self.rebalance(now, &mut effects);
+        }
+        let Timers { waiters, slots, backends, rebalance, .. } = self.timers;
+        let next = waiters.min(slots).min(backends).min(rebalance);
         (self.timers.planned, self.timers.looked) = (next, now);
         effects.is_earlier = false;
         (next, effects)
@@ -110,7 +124,7 @@ impl<T> Core<T> {
         #[cfg(landfall_faults)]
         let offline_ends = offline_ends.filter(|_| !is_armed(Fault::WaitOffline));
         let (mut failed, mut late) = (Vec::new(), Vec::new());
-        let mut next = At::NEVER;
+        let mut next = self.warming_offline_at(now);
         for (id, wait, began, deadline) in self.queue.each() {
             let offline_at = offline_ends.map_or(At::NEVER, |(since, wait)| since.max(began).plus(wait));
             let at = match wait {

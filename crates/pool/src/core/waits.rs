@@ -81,11 +81,11 @@ impl<T> Core<T> {
         self.tally.claims += 1;
         self.tally.claims_waited += 1;
         let is_timed = self.tally.sampler.picks(since);
-        if is_timed || since.since(began) >= Timings::LONG {
-            self.tally.waits.note(now().nanos_since(began), true);
+        let waited = if is_timed || since.since(began) >= Timings::LONG {
+            self.tally.waits.note(now().nanos_since(began), true)
         } else {
-            self.tally.waits.note(since.nanos_since(began), false);
-        }
-        Some(Polled::Hit { grip: Grip { id, is_timed }, connection, since, is_prepared })
+            self.tally.waits.note(since.nanos_since(began), false)
+        };
+        Some(Polled::Hit { grip: Grip { id, is_timed }, connection, since, waited, is_prepared })
     }
 }

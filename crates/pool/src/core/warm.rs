@@ -8,15 +8,24 @@ impl<T> Core<T> {
     /// waited for as long as one does while nothing is online there is news for him.
     pub(crate) fn begin_warm_up(&mut self, now: At) -> Effects<T> {
         let mut effects = Effects::none();
-        self.warming += 1;
+        self.warming.push(now);
         self.timers.note_waiter(now.plus(self.policy.offline_wait), &mut effects.is_earlier);
         self.plan(now, &mut effects);
         effects
     }
 
-    /// He waits no longer.
-    pub(crate) fn end_warm_up(&mut self) {
-        self.warming -= 1;
+    /// He who began then waits no longer.
+    pub(crate) fn end_warm_up(&mut self, began: At) {
+        if let Some(place) = self.warming.iter().position(|it| *it == began) {
+            self.warming.swap_remove(place);
+        }
+    }
+
+    /// When there is news next for one of those who wait, if nothing comes online meanwhile.
+    pub(super) fn warming_offline_at(&self, now: At) -> At {
+        let Some(since) = self.timers.offline_since else { return At::NEVER };
+        let ends = self.warming.iter().map(|began| since.max(*began).plus(self.policy.offline_wait));
+        ends.filter(|at| *at > now).min().unwrap_or(At::NEVER)
     }
 
     /// Whether as many connections are there as the policy keeps, as far as the caps allow.

@@ -24,7 +24,7 @@ impl<K: Connector> Shared<K> {
             return Some(connection);
         }
         let now = self.now();
-        let effects = self.lock().vacated(slot, now);
+        let effects = self.lock().vacated(slot, false, now);
         self.perform(effects);
         None
     }

@@ -60,7 +60,7 @@ impl<K: Connector> Job<K> {
     fn free(&mut self) {
         let id = self.finish();
         let now = self.shared.now();
-        let effects = self.shared.lock().vacated(id, now);
+        let effects = self.shared.lock().vacated(id, std::thread::panicking(), now);
         self.shared.perform(effects);
     }
 
@@ -213,7 +213,7 @@ pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
 
 async fn hook<K: Connector>(connector: &K, connection: &mut K::Connection, kind: Check) -> Result<(), BoxError> {
     match kind {
-        Check::Keepalive | Check::Validate => connector.is_valid(connection).await,
+        Check::Keepalive | Check::Validate | Check::Trial => connector.is_valid(connection).await,
         Check::OnClaim => connector.on_claim(connection).await,
         Check::OnRecycle => connector.on_recycle(connection).await,
     }

@@ -7,7 +7,7 @@ use landfall_lifecycle::internal::dispose;
 
 use crate::backend::Backend;
 use crate::connector::Connector;
-use crate::core::{Hold, SlotId};
+use crate::core::{Hold, Noted, SlotId};
 use crate::handle::Handle;
 use crate::interrupt::Interrupt;
 
@@ -33,6 +33,8 @@ pub(crate) struct Lease<K: Connector> {
     pub(crate) id: SlotId,
     pub(crate) connection: Box<Live<K::Connection>>,
     pub(crate) hold: Hold,
+    /// How long its claim waited, if it did.
+    pub(crate) waited: Option<Noted>,
     pub(crate) place: &'static Location<'static>,
 }
 

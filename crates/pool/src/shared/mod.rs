@@ -13,6 +13,7 @@ mod maintenance;
 mod models;
 mod owner;
 mod perform;
+mod scope;
 
 use std::collections::HashMap;
 use std::panic::Location;
@@ -33,10 +34,13 @@ pub(crate) use self::faulty::forgotten;
 pub(crate) use self::lease::{Lease, Live, Ready};
 pub(crate) use self::maintenance::{maintain, resolve};
 pub(crate) use self::owner::Handles;
+use self::scope::Scope;
 use crate::backend::Backend;
 use crate::claim::WarmUpError;
 use crate::connector::{Connector, Fitness, Moment, Spawner};
-use crate::core::{At, Back, Begun, Core, Grip, Hold, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId};
+use crate::core::{
+    At, Back, Begun, Core, Grip, Hold, Noted, Polled, Random, Returned, SlotId, Taken, Waiter, WaiterId,
+};
 use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
@@ -46,12 +50,12 @@ use crate::sync::{Mutex, MutexGuard, atomic};
 
 type Inner<K> = Core<Box<Live<<K as Connector>::Connection>>>;
 
-/// Somebody waits until the pool is warm.
-struct Warming<'a, K: Connector>(&'a Shared<K>);
+/// Somebody waits until the pool is warm, since then.
+struct Warming<'a, K: Connector>(&'a Shared<K>, At);
 
 impl<K: Connector> Drop for Warming<'_, K> {
     fn drop(&mut self) {
-        self.0.lock().end_warm_up();
+        self.0.lock().end_warm_up(self.1);
     }
 }
 
@@ -68,6 +72,7 @@ pub(crate) struct Shared<K: Connector> {
     /// be, in other ways too.
     had_idle: atomic::AtomicBool,
     clock: Clock,
+    pub(crate) scope: Scope,
     spawner: Spawner,
     /// Cancelled when the termination begins, or the runtime goes.
     stop: CancellationToken,
@@ -92,6 +97,7 @@ impl<K: Connector> Shared<K> {
         let claim_timeout = policy.claim_timeout;
         let core = Core::new(policy, Random::from_process());
         Self {
+            scope: Scope::new(name.as_str()),
             name,
             connector,
             claim_timeout,
@@ -145,7 +151,7 @@ impl<K: Connector> Shared<K> {
             Fitness::Fit => Ready::Handle(self.hand_out(lease)),
             Fitness::Prepare => Ready::Prepare(lease),
             Fitness::Broken => {
-                self.give_back(lease, Returned::Unfit);
+                self.give_back_unfit(lease);
                 Ready::Broken
             }
         }
@@ -158,10 +164,11 @@ impl<K: Connector> Shared<K> {
         grip: Grip,
         connection: Box<Live<K::Connection>>,
         now: At,
+        waited: Option<Noted>,
         place: &'static Location<'static>,
     ) -> Lease<K> {
         let since = if grip.is_timed { self.now() } else { now };
-        Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, place }
+        Lease { id: grip.id, connection, hold: Hold { since, is_timed: grip.is_timed }, waited, place }
     }
 
     #[inline]
@@ -246,7 +253,7 @@ impl<K: Connector> Shared<K> {
 
     pub(crate) fn check_for_claim(self: &Arc<Self>, lease: Lease<K>, waiter: Waiter) -> WaiterId {
         let now = self.now();
-        let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, waiter, now);
+        let (id, effects) = self.lock().check_for_claim(lease.id, lease.connection, lease.waited, waiter, now);
         self.perform(effects);
         #[cfg(landfall_faults)]
         if is_armed(Fault::ForgetPrepared) {
@@ -291,9 +298,22 @@ impl<K: Connector> Shared<K> {
         self.perform(effects);
     }
 
+    #[cold]
+    fn give_back_unfit(self: &Arc<Self>, lease: Lease<K>) {
+        let Lease { id, connection, waited, .. } = lease;
+        let now = self.now();
+        let effects = self.lock().give_back_unfit(id, connection, waited, now);
+        self.perform(effects);
+    }
+
     #[inline]
-    pub(crate) fn give_back(self: &Arc<Self>, lease: Lease<K>, how: Returned) {
-        let Lease { id, connection, hold, .. } = lease;
+    pub(crate) fn give_back(
+        self: &Arc<Self>,
+        id: SlotId,
+        connection: Box<Live<K::Connection>>,
+        hold: Hold,
+        how: Returned,
+    ) {
         let now = if hold.is_timed || how != Returned::Fit { self.now() } else { self.recent() };
         #[cfg(landfall_faults)]
         let was_closed = self.lock().is_closed();
@@ -316,6 +336,12 @@ impl<K: Connector> Shared<K> {
             }
             Back::Other(effects) => self.perform(effects),
         }
+    }
+
+    pub(crate) fn report_failure(self: &Arc<Self>, id: SlotId) {
+        let now = self.now();
+        let effects = self.lock().report_failure(id, now);
+        self.perform(effects);
     }
 
     pub(crate) fn take_out(self: &Arc<Self>, id: SlotId, hold: Hold) {
@@ -346,7 +372,7 @@ impl<K: Connector> Shared<K> {
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), WarmUpError> {
         let began = self.now();
         let effects = self.lock().begin_warm_up(began);
-        let _warming = Warming(self);
+        let _warming = Warming(self, began);
         self.perform(effects);
         loop {
             let news = self.journal.news.notified();

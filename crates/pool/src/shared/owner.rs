@@ -88,6 +88,7 @@ impl<K: Connector> Owner for Shared<K> {
             let interrupts = || {
                 // It may be the last by now, and then is dropped in here too.
                 let Some(interrupt) = interrupt.upgrade() else { return };
+                let _inside = self.scope.enter();
                 interrupt.interrupt(&self.spawner);
             };
             if let Err(error) = contain(interrupts) {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::jobs::{Job, check, close, connect};
 use super::{Live, Shared};
 use crate::backend::Backend;
+use crate::change::BackendChange;
 use crate::connector::Connector;
 use crate::core::{Check, Effects, Held, Rest, SlotId};
 #[cfg(landfall_faults)]
@@ -46,7 +47,7 @@ impl<K: Connector> Shared<K> {
     }
 
     fn perform_rest(self: &Arc<Self>, rest: Rest<Box<Live<K::Connection>>>) {
-        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held, came_back } = rest;
+        let Rest { wake: wakers, forget, errors, close, check, connect, cancel, held, came_back, standing } = rest;
         wakers.into_iter().for_each(wake);
         // One by one: a panic while another one unwinds would end the process.
         forget.into_iter().for_each(dispose);
@@ -63,6 +64,9 @@ impl<K: Connector> Shared<K> {
         for (slot, connection, kind) in check {
             self.start_check(slot, connection, kind);
         }
+        for (backend, change) in standing {
+            self.log_standing(&backend, change);
+        }
         for held in held {
             let place = held.place;
             log(|| {
@@ -77,6 +81,16 @@ impl<K: Connector> Shared<K> {
                     elapsed = ?age, "long-held connection came back");
             });
         }
+    }
+
+    fn log_standing(&self, backend: &Backend, change: BackendChange) {
+        let (name, address) = (self.name(), backend.address);
+        log(|| match change {
+            BackendChange::Ejected { why, time } => {
+                tracing::warn!(pool.name = name, backend.addr = %address, %why, ?time, "backend ejected");
+            }
+            change => tracing::info!(pool.name = name, backend.addr = %address, %change, "backend comes back"),
+        });
     }
 
     fn start_close(self: &Arc<Self>, slot: SlotId, connection: Box<Live<K::Connection>>) {
@@ -99,6 +113,7 @@ impl<K: Connector> Shared<K> {
     #[cfg(not(landfall_loom))]
     fn start(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
         // What a refused job drops is a user's.
+        let _inside = self.scope.enter();
         let _refused = contain(|| drop(self.spawner.spawn(name, future)));
     }
 
@@ -123,6 +138,7 @@ impl<K: Connector> Shared<K> {
     #[cfg(not(landfall_loom))]
     fn start_until_end(self: &Arc<Self>, name: String, future: impl Future<Output = ()> + Send + 'static) {
         let _entered = self.spawner.runtime.enter();
+        let _inside = self.scope.enter();
         let _refused = contain(|| drop(self.spawner.tasks.spawn(name, future)));
     }
 

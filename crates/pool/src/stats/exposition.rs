@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use self::Samples as S;
-use super::{BackendStats, Histogram, PoolStats};
+use super::{BackendStats, Histogram, PoolStats, Standing};
 use crate::connector::Connector;
 use crate::pool::Pool;
 
@@ -78,6 +78,8 @@ const FAMILIES: &[Family] = &[
     family("taken_out_total", "Connections taken out for good.", S::Counter(|it| it.totals.taken_out)),
     family("checks_failed_total", "Checks that failed.", S::Counter(|it| it.totals.checks_failed)),
     family("held_long_total", "Handles reported as held for long.", S::Counter(|it| it.totals.held_long)),
+    family("uses_failed_total", "Uses that failed.", S::Counter(|it| it.totals.uses_failed)),
+    family("moved_total", "Connections closed to open one elsewhere.", S::Counter(|it| it.totals.moved)),
     family("wait_seconds", "How long served claims waited.", S::Histogram(|it| &it.waits)),
     family("hold_seconds", "How long connections were held.", S::Histogram(|it| &it.holds)),
     family("backend_slots", "Slots of a backend.", S::BackendGauges("state", |it| it.slots.each().to_vec())),
@@ -96,6 +98,13 @@ const FAMILIES: &[Family] = &[
         "Until a failing backend is tried again.",
         S::BackendGauge(|it| it.retry_in.map(|span| span.as_secs_f64())),
     ),
+    family(
+        "backend_ejected",
+        "1 while it is left out, or on trial.",
+        S::BackendGauge(|it| Some(f64::from(u8::from(it.standing != Standing::Full)))),
+    ),
+    family("backend_ejections_total", "Ejections.", S::BackendCounter(|it| it.ejections)),
+    family("backend_uses_failed_total", "Uses that failed.", S::BackendCounter(|it| it.uses_failed)),
     family("backend_connects_total", "Connects begun.", S::BackendCounter(|it| it.connects)),
     family("backend_connects_failed_total", "Connects failed.", S::BackendCounter(|it| it.connects_failed)),
     family("backend_claims_total", "Claims served.", S::BackendCounter(|it| it.claims)),

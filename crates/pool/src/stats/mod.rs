@@ -65,6 +65,15 @@ pub struct BackendStats {
     /// When it is tried next, while it is failing and not being tried.
     #[cfg_attr(feature = "serde", serde(rename = "retry_in_ms", serialize_with = "json::millis_if"))]
     pub retry_in: Option<Duration>,
+    /// Whether it takes part, or is left out because its uses failed.
+    pub standing: Standing,
+    /// How often it was ejected.
+    pub ejections: u64,
+    /// How many uses failed: connections that came back broken, were discarded, or whose holders reported a failure.
+    pub uses_failed: u64,
+    /// How long its connections are usually held of late; none if that is not known, as where it is the only one.
+    #[cfg_attr(feature = "serde", serde(rename = "usual_hold_ms", serialize_with = "json::millis_if"))]
+    pub usual_hold: Option<Duration>,
     /// What the last failed connect came to, until one succeeds.
     #[cfg_attr(feature = "serde", serde(serialize_with = "json::error_if"))]
     pub last_error: Option<ConnectError>,
@@ -76,6 +85,27 @@ pub struct BackendStats {
     pub connects_failed: u64,
     /// How many claims it has served.
     pub claims: u64,
+}
+
+/// Whether a backend takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", tag = "state"))]
+#[non_exhaustive]
+pub enum Standing {
+    /// It does.
+    Full,
+    /// It is left out, because its uses failed.
+    Ejected {
+        /// For how long yet.
+        #[cfg_attr(feature = "serde", serde(rename = "remaining_ms", serialize_with = "json::millis"))]
+        remaining: Duration,
+    },
+    /// It has one connection, and takes part again once that was used well.
+    OnTrial {
+        /// How many uses went well by now, of [`trial_uses`](crate::Policy::trial_uses).
+        passed: u32,
+    },
 }
 
 /// How many slots are in each state.
@@ -172,6 +202,12 @@ pub struct Totals {
     pub checks_failed: u64,
     /// Handles that were reported as held for long.
     pub held_long: u64,
+    /// Uses that failed: connections that came back broken, were discarded, or whose holders reported a failure.
+    pub uses_failed: u64,
+    /// Ejections of backends.
+    pub ejections: u64,
+    /// Connections that were closed to open one at a backend with fewer.
+    pub moved: u64,
 }
 
 /// How long something took, counted in powers of two.
@@ -234,8 +270,8 @@ impl Default for Histogram {
 impl Totals {
     pub(crate) fn of(tally: &Tally) -> Self {
         Self {
-            claims: tally.claims,
-            claims_waited: tally.claims_waited,
+            claims: tally.claims_shown,
+            claims_waited: tally.claims_waited_shown,
             timed_out: tally.timed_out,
             offline: tally.offline,
             refused: tally.refused,
@@ -245,6 +281,9 @@ impl Totals {
             taken_out: tally.taken_out,
             checks_failed: tally.checks_failed,
             held_long: tally.held_long,
+            uses_failed: tally.uses_failed,
+            ejections: tally.ejections,
+            moved: tally.moved,
         }
     }
 }
@@ -260,6 +299,10 @@ fn sample() -> PoolStats {
         is_failing: false,
         failures_in_a_row: 0,
         retry_in: None,
+        standing: Standing::Full,
+        ejections: 0,
+        uses_failed: 0,
+        usual_hold: None,
         last_error: None,
         slots: idle,
         connects: 3,

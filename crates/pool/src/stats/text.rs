@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
-use super::{BackendStats, PoolStats, SlotCounts};
+use super::{BackendStats, PoolStats, SlotCounts, Standing};
 use crate::claim::ConnectError;
 
 /// ```text
@@ -42,7 +42,12 @@ impl Display for BackendStats {
         if let Some(span) = self.retry_in {
             write!(f, ", next in {span:.1?}")?;
         }
-        self.last_error.iter().try_for_each(|error| write!(f, ": {}", chain(error)))
+        self.last_error.iter().try_for_each(|error| write!(f, ": {}", chain(error)))?;
+        match self.standing {
+            Standing::Full => Ok(()),
+            Standing::Ejected { remaining } => write!(f, "; ejected for {remaining:.1?}"),
+            Standing::OnTrial { .. } => f.write_str("; on trial"),
+        }
     }
 }
 

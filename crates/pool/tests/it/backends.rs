@@ -22,7 +22,7 @@ impl Resolver for Told {
     }
 }
 
-fn told(net: &Net, slots_max: usize) -> (mpsc::UnboundedSender<Vec<Backend>>, Pool<crate::fake::Fake>) {
+pub(crate) fn told(net: &Net, slots_max: usize) -> (mpsc::UnboundedSender<Vec<Backend>>, Pool<crate::fake::Fake>) {
     let (tell, hears) = mpsc::unbounded_channel();
     let builder = Pool::builder("pool").resolver(Told(hears)).connector(net.connector());
     (tell, builder.policy(plain(slots_max)).build().unwrap())
@@ -69,6 +69,29 @@ fn warm_up_waits_for_the_spares_or_says_why_there_are_none() {
         net.set(0, Mode::Works);
         cold.warm_up().await.unwrap();
         assert_eq!(cold.terminate(&two_seconds()).await.unwrap().stragglers().count(), 0);
+    });
+}
+
+/// Also where others began to wait before, so that there is news at other times than its own.
+#[test]
+fn warm_up_says_that_nothing_is_online_when_its_own_time_is_over() {
+    paused(|| async {
+        let net = Net::default();
+        net.set(0, Mode::Fails);
+        let mut policy = plain(4);
+        policy.spares_wanted = 2;
+        let pool = pool(&net, policy);
+        let warm_up = async |after: Duration| {
+            tokio::time::sleep(after).await;
+            let began = Instant::now();
+            assert!(matches!(pool.warm_up().await, Err(WarmUpError::NoneOnline { .. })));
+            began.elapsed()
+        };
+        let times = tokio::join!(warm_up(Duration::ZERO), warm_up(300 * MS), warm_up(950 * MS));
+        for time in [times.0, times.1, times.2] {
+            assert!((SECOND..SECOND + 10 * MS).contains(&time), "{times:?}");
+        }
+        end(&pool, &net).await;
     });
 }
 

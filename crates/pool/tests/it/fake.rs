@@ -29,6 +29,7 @@ struct State {
     hooks: HashMap<&'static str, Mode>,
     calls: HashMap<&'static str, usize>,
     prepares: bool,
+    breaks: bool,
     recycles: bool,
     /// Attempts at these are never answered, even if the backend works later.
     swallows: HashSet<SocketAddr>,
@@ -88,6 +89,11 @@ impl Net {
 
     pub(crate) fn prepare_claims(&self) {
         self.state().prepares = true;
+    }
+
+    /// Says whether what is idle is found to be broken when it is claimed.
+    pub(crate) fn break_idle(&self, breaks: bool) {
+        self.state().breaks = breaks;
     }
 
     pub(crate) fn recycle_releases(&self, recycles: bool) {
@@ -173,6 +179,7 @@ impl Connector for Fake {
         let state = self.0.state();
         match at {
             _ if connection.is_broken => Fitness::Broken,
+            Moment::Claim if state.breaks => Fitness::Broken,
             Moment::Claim if state.prepares => Fitness::Prepare,
             Moment::Release if state.recycles => Fitness::Prepare,
             _ => Fitness::Fit,

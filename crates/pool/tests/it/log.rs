@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::sync::{Mutex, Once, PoisonError};
 
+use landfall_pool::{FixedResolver, Handle, Pool, Standing};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::fake::{Mode, Net};
-use crate::harness::{SECOND, end, named, plain};
+use crate::fake::{Mode, Net, backend};
+use crate::harness::{MS, SECOND, claim_all, end, named, plain};
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -66,6 +67,7 @@ pub(crate) fn lines_with(pool: &str, text: &str) -> Vec<String> {
 const WORDS: &[&str] = &[
     "backend.addr",
     "backends",
+    "change",
     "check",
     "claimed",
     "elapsed",
@@ -77,6 +79,8 @@ const WORDS: &[&str] = &[
     "message",
     "pool.name",
     "slot.id",
+    "time",
+    "why",
 ];
 
 #[test]
@@ -101,18 +105,53 @@ fn what_is_logged_has_the_words_of_the_house() {
         net.set_hook("close", Mode::Works);
         end(&pool, &net).await;
     });
-    let lines = lines_with("pool.name=\"worded\"", "");
-    for (level, message) in [
-        ("INFO", "pool started"),
-        ("DEBUG", "backends resolved"),
-        ("DEBUG", "connected"),
-        ("DEBUG", "closed"),
-        ("DEBUG", "check failed"),
-        ("WARN", "connect failed"),
-        ("WARN", "connection held for long"),
-        ("INFO", "long-held connection came back"),
-        ("WARN", "the end of a connection was not seen"),
-    ] {
+    check(
+        "worded",
+        &[
+            ("INFO", "pool started"),
+            ("DEBUG", "backends resolved"),
+            ("DEBUG", "connected"),
+            ("DEBUG", "closed"),
+            ("DEBUG", "check failed"),
+            ("WARN", "connect failed"),
+            ("WARN", "connection held for long"),
+            ("INFO", "long-held connection came back"),
+            ("WARN", "the end of a connection was not seen"),
+        ],
+    );
+}
+
+#[test]
+fn an_ejection_and_the_return_are_logged() {
+    capture();
+    crate::harness::paused(|| async {
+        let net = Net::default();
+        let mut policy = plain(4);
+        (policy.slots_min, policy.trial_uses) = (4, 1);
+        let resolver = FixedResolver::new([backend(0), backend(1)]);
+        let pool =
+            Pool::builder("ejects").resolver(resolver).connector(net.connector()).policy(policy).build().unwrap();
+        pool.warm_up().await.unwrap();
+        let standing = || pool.stats().backends[0].standing;
+        while standing() == Standing::Full {
+            let handles = claim_all(&pool, 4).await;
+            handles.into_iter().filter(|handle| *handle.backend() == backend(0)).for_each(Handle::discard);
+            tokio::time::sleep(MS).await;
+        }
+        while standing() != Standing::Full {
+            tokio::time::sleep(100 * MS).await;
+            drop(claim_all(&pool, 4).await);
+        }
+        end(&pool, &net).await;
+    });
+    check("ejects", &[("WARN", "backend ejected"), ("INFO", "backend comes back")]);
+}
+
+/// What is logged of this pool has these lines, and no other words than those of the house.
+#[track_caller]
+fn check(pool: &str, expected: &[(&str, &str)]) {
+    let lines = lines_with(&format!("pool.name={pool:?}"), "");
+    for (level, message) in expected {
         let is_there = |line: &String| line.starts_with(level) && line.contains(&format!("message={message}"));
         assert!(lines.iter().any(is_there), "no {message:?} at {level} in {lines:#?}");
     }

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod backends;
+mod balance;
 mod build;
 mod cancel;
 mod claims;
+mod counts;
 #[cfg(feature = "dns")]
 mod dns;
 mod ending;
@@ -17,6 +19,7 @@ mod outages;
 mod panics;
 mod ranks;
 mod resolvers;
+mod spans;
 mod storm;
 mod threads;
 #[cfg(feature = "tower")]

@@ -1,6 +1,7 @@
 //! `Pool` beside the pools that others offer.
 
 mod backend;
+mod backends;
 mod candidates;
 mod contended;
 mod end;
@@ -21,6 +22,12 @@ use crate::{Findings, Options};
 #[must_use]
 pub fn faults(options: &Options) -> Findings {
     outage::findings(options).and(flaky::findings(options))
+}
+
+/// Measures what becomes of several backends of which some fail.
+#[must_use]
+pub fn backends(options: &Options) -> Findings {
+    backends::findings(options)
 }
 
 /// Measures what a pool costs that is not used, and how it ends.

@@ -1,6 +1,7 @@
 //! What holds after each step, and when everything has come to rest.
 
 use super::{Conn, Model, Place, Tamper, backends};
+use crate::core::standing::Tried;
 use crate::core::{Kind, Returned, Slot, SlotState, Wait};
 use crate::policy::Policy;
 
@@ -61,7 +62,7 @@ impl Model {
         let policy = self.core.policy();
         let has_room = |index: &u32| {
             let entry = self.core.backends.get(*index);
-            !entry.is_failing() && entry.counts.used() < policy.slots_per_backend()
+            entry.is_available() && entry.counts.used() < policy.slots_per_backend()
         };
         let can_connect = self.core.counts.used() < policy.slots_max && self.core.backends.current.iter().any(has_room);
         let is_served = self.core.counts.live() - self.core.backends.probes as usize >= busy + self.line.len();
@@ -85,11 +86,13 @@ impl Model {
                 self.absorb(effects);
             } else if let Some((slot, conn)) = self.held.pop() {
                 self.moves(conn, Place::Core);
+                self.used(slot, conn, true);
                 let hold = self.hold_of();
                 let back = self.core.give_back(slot, conn, Returned::Fit, hold, self.now);
                 self.absorb_back(back);
             } else if let Some((slot, conn)) = self.checking.pop() {
                 self.moves(conn, Place::Core);
+                self.tried(slot, Tried::Check, true);
                 let effects = self.core.checked(slot, conn, self.now);
                 self.absorb(effects);
             } else if let Some(slot) = self.connecting.pop() {
@@ -134,6 +137,7 @@ impl Model {
             }
             while let Some((slot, conn)) = self.checking.pop() {
                 self.moves(conn, Place::Core);
+                self.tried(slot, Tried::Check, true);
                 let effects = self.core.checked(slot, conn, self.now);
                 self.absorb(effects);
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use super::standings::Standings;
 use super::{Conn, Tamper};
 use crate::backend::Backend;
 use crate::change::{BackendChange, PoolChange, PoolEvent, SlotChange, SlotId};
@@ -26,6 +27,7 @@ pub(super) struct Listener {
     stages: HashMap<SlotId, Stage>,
     /// The backends that the resolver has, and whether each is failing.
     backends: HashMap<Arc<Backend>, bool>,
+    pub(super) standings: Standings,
     is_offline: bool,
     is_closed: bool,
     is_over: bool,
@@ -38,6 +40,7 @@ impl Listener {
             events: core.journal().listen(),
             stages: HashMap::new(),
             backends: HashMap::new(),
+            standings: Standings::default(),
             is_offline: false,
             is_closed: false,
             is_over: false,
@@ -65,6 +68,7 @@ impl Listener {
             }
         }
         self.compare(core);
+        self.standings.judge(core);
     }
 
     fn pool(&mut self, change: PoolChange) {
@@ -81,10 +85,13 @@ impl Listener {
             BackendChange::Added => (None, None),
             BackendChange::Removed => {
                 assert!(self.backends.remove(&backend).is_some(), "{backend} was not there");
-                return;
+                return self.standings.told(&backend, change);
             }
             BackendChange::Failing => (Some(false), Some(true)),
             BackendChange::Recovered => (Some(true), Some(false)),
+            BackendChange::Ejected { .. } | BackendChange::OnTrial | BackendChange::Returned => {
+                return self.standings.told(&backend, change);
+            }
         };
         match (self.backends.get_mut(&backend), after) {
             // One that has gone is told of while it still has connections.

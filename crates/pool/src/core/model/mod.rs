@@ -5,6 +5,7 @@
 
 mod judge;
 mod listener;
+mod standings;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,6 +14,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use self::listener::Listener;
+use super::standing::Tried;
 use super::{At, Back, Core, Effects, Hold, Random, SlotId, Wait, Waiter, WaiterId};
 use crate::backend::Backend;
 use crate::policy::Policy;
@@ -63,6 +65,8 @@ struct Model {
     /// No longer to be handed out, ever.
     spoilt: BTreeSet<Conn>,
     held: Vec<(SlotId, Conn)>,
+    /// Those of them whose holders have reported a failure.
+    reported: BTreeSet<Conn>,
     connecting: Vec<SlotId>,
     checking: Vec<(SlotId, Conn)>,
     closing: Vec<(SlotId, Conn)>,
@@ -87,6 +91,15 @@ fn policy(random: &mut Random) -> Policy {
         idle_timeout: Some(Duration::from_secs(1)),
         keepalive: Some(Duration::from_millis(700)),
         validate_after: Some(Duration::from_millis(300)),
+        rebalance_interval: (random.below(4) > 0).then_some(Duration::from_millis(200)),
+        ejection_failures: (random.below(4) > 0).then(|| 1 + random.below(3)),
+        ejection_failure_percent: (random.below(4) > 0).then_some(50),
+        ejection_uses_min: 2 + random.below(4),
+        ejection_window: Duration::from_millis(500),
+        ejection_time: Duration::from_millis(100),
+        ejection_time_max: Duration::from_millis(400),
+        ejected_percent_max: [0, 50, 70, 100][random.below(4)],
+        trial_uses: 1 + random.below(3),
         ..Policy::default()
     }
 }
@@ -112,6 +125,7 @@ impl Model {
             conns: BTreeMap::new(),
             spoilt: BTreeSet::new(),
             held: Vec::new(),
+            reported: BTreeSet::new(),
             connecting: Vec::new(),
             checking: Vec::new(),
             closing: Vec::new(),
@@ -215,6 +229,17 @@ impl Model {
 
     fn pick<T>(random: &mut Random, from: &mut Vec<T>) -> Option<T> {
         (!from.is_empty()).then(|| from.swap_remove(random.below(from.len())))
+    }
+
+    fn tried(&mut self, slot: SlotId, tried: Tried, is_well: bool) {
+        self.listener.standings.tried(&self.core, slot.index, tried, is_well, self.now);
+    }
+
+    /// A holder is done with a connection, of which nothing more is learnt if he has reported a failure.
+    fn used(&mut self, slot: SlotId, conn: Conn, is_well: bool) {
+        if !self.reported.remove(&conn) {
+            self.tried(slot, Tried::Use, is_well);
+        }
     }
 
     fn waiter(&self) -> Waiter {

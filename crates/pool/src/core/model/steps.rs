@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Conn, Model, Place, Tamper, backends};
 use crate::backend::Backend;
 use crate::claim::ConnectError;
+use crate::core::standing::Tried;
 use crate::core::{Begun, Effects, Failure, Kind, Polled, Returned, Taken};
 use crate::policy::Policy;
 
@@ -54,6 +55,7 @@ impl Model {
         let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.held) else { return };
         if self.random.below(10) == 0 {
             self.conns.remove(&conn);
+            self.reported.remove(&conn);
             let hold = self.hold_of();
             let effects = self.core.take_out(slot, hold, self.now);
             return self.absorb(effects);
@@ -62,6 +64,7 @@ impl Model {
             [Returned::Fit, Returned::Fit, Returned::Fit, Returned::Recycle, Returned::Broken][self.random.below(5)];
         self.moves(conn, Place::Core);
         let told = if self.tamper == Tamper::BrokenIsFit { Returned::Fit } else { how };
+        self.used(slot, conn, told != Returned::Broken);
         if how == Returned::Broken {
             self.spoilt.insert(conn);
         }
@@ -107,7 +110,7 @@ impl Model {
     pub(super) fn connect_over(&mut self) {
         let Some(slot) = Self::pick(&mut self.random, &mut self.connecting) else { return };
         let effects = match self.random.below(6) {
-            0 => self.core.vacated(slot, self.now),
+            0 => self.core.vacated(slot, false, self.now),
             1..=2 => {
                 let backend = Backend::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
                 let source: Box<dyn std::error::Error + Send + Sync> = "planned".into();
@@ -129,15 +132,17 @@ impl Model {
         let effects = match self.random.below(4) {
             0 => {
                 self.conns.remove(&conn);
-                self.core.vacated(slot, self.now)
+                self.core.vacated(slot, false, self.now)
             }
             1 => {
                 self.spoilt.insert(conn);
                 self.closing.push((slot, conn));
+                self.tried(slot, Tried::Check, false);
                 self.core.check_failed(slot, self.now)
             }
             _ => {
                 self.moves(conn, Place::Core);
+                self.tried(slot, Tried::Check, true);
                 self.core.checked(slot, conn, self.now)
             }
         };
@@ -150,7 +155,7 @@ impl Model {
         if self.tamper == Tamper::ForgetClosed {
             return;
         }
-        let effects = self.core.vacated(slot, self.now);
+        let effects = self.core.vacated(slot, false, self.now);
         self.absorb(effects);
     }
 
@@ -185,13 +190,23 @@ impl Model {
             15..=18 => {
                 // Something that a holder was waiting to be prepared.
                 let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.held) else { return };
+                if self.reported.contains(&conn) {
+                    return self.held.push((slot, conn));
+                }
                 self.moves(conn, Place::Core);
                 let waiter = self.waiter();
-                let (id, effects) = self.core.check_for_claim(slot, conn, waiter, self.now);
+                let (id, effects) = self.core.check_for_claim(slot, conn, None, waiter, self.now);
                 self.aside.push(id);
                 effects
             }
-            _ => return,
+            _ => {
+                // A holder tells of a failure.
+                let Some((slot, conn)) = Self::pick(&mut self.random, &mut self.held) else { return };
+                self.held.push((slot, conn));
+                self.reported.insert(conn);
+                self.tried(slot, Tried::Use, false);
+                self.core.report_failure(slot, self.now)
+            }
         };
         self.absorb(effects);
     }
