@@ -35,7 +35,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stub.start().await?;
         println!("registered");
         let line = input.next_line().await?;
-        stub.stop().await?;
+        let report = stub.stop().await?;
+        if !report.is_clean() {
+            return Err(report.to_string().into());
+        }
         if line.is_none() {
             return Ok(());
         }
