@@ -14,7 +14,7 @@ pub(crate) struct Member {
 #[derive(Debug)]
 pub(crate) enum Role {
     /// Published: may use the libraries named.
-    Library { may_use: &'static [&'static str], alone: Option<Alone> },
+    Library { may_use: &'static [&'static str], alone: Alone },
     /// A program made of the libraries: may use every one of them.
     Application,
     /// Scenario programs and the tests that need more than one crate: may use everything but xtask.
@@ -60,27 +60,27 @@ pub(crate) const BENCH: &str = "landfall-bench";
 /// Every package there may be.
 pub(crate) const MEMBERS: &[Member] = &[
     // Three of them are rustix and what is below it: the coarse clock.
-    library("landfall-lifecycle", "crates/lifecycle", &[], Some(Alone { packages_max: 18, refused: HEAVY })),
+    library("landfall-lifecycle", "crates/lifecycle", &[], Alone { packages_max: 18, refused: HEAVY }),
     library(
         "landfall-supervise",
         "crates/supervise",
         &["landfall-lifecycle"],
-        Some(Alone { packages_max: 19, refused: HEAVY }),
+        Alone { packages_max: 19, refused: HEAVY },
     ),
-    library("landfall-pool", "crates/pool", &["landfall-lifecycle"], Some(Alone { packages_max: 19, refused: HEAVY })),
+    library("landfall-pool", "crates/pool", &["landfall-lifecycle"], Alone { packages_max: 19, refused: HEAVY }),
     // Before the package around it, as is the bench below. It is no member of the workspace.
     Member { name: FUZZ, dir: "crates/stub/fuzz", role: Role::Fuzz },
     // The messages bring prost, the socket tokio's driver of descriptors.
-    library("landfall-stub", "crates/stub", &["landfall-lifecycle"], Some(Alone { packages_max: 23, refused: HEAVY })),
+    library("landfall-stub", "crates/stub", &["landfall-lifecycle"], Alone { packages_max: 23, refused: HEAVY }),
     // Diesel is its purpose; a database comes with its feature.
     library(
         "landfall-diesel-adapter",
         "crates/diesel-adapter",
         &["landfall-lifecycle", "landfall-pool"],
-        Some(Alone {
+        Alone {
             packages_max: 30,
             refused: &["libsqlite3-sys", "pq-sys", "serde", "tokio-postgres", "tracing-subscriber"],
-        }),
+        },
     ),
     Member { name: "landfall-demo", dir: "crates/demo", role: Role::Application },
     // Before the package around it: a file belongs to the first whose directory it lies in.
@@ -90,12 +90,7 @@ pub(crate) const MEMBERS: &[Member] = &[
     Member { name: XTASK, dir: "xtask", role: Role::Xtask },
 ];
 
-const fn library(
-    name: &'static str,
-    dir: &'static str,
-    may_use: &'static [&'static str],
-    alone: Option<Alone>,
-) -> Member {
+const fn library(name: &'static str, dir: &'static str, may_use: &'static [&'static str], alone: Alone) -> Member {
     Member { name, dir, role: Role::Library { may_use, alone } }
 }
 
