@@ -135,8 +135,7 @@ impl Entry {
             return self.compare(self.load(), other, other.load()).is_le();
         }
         let time = |entry: &Self, each: u64| (entry.load() as u128 + 1) * u128::from(each);
-        time(self, here) * u128::from(other.backend.weight.max(1))
-            <= time(other, there) * u128::from(self.backend.weight.max(1))
+        time(self, here) * u128::from(other.weight()) <= time(other, there) * u128::from(self.weight())
     }
 }
 

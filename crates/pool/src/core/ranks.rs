@@ -13,8 +13,8 @@ impl Backends {
     /// Notes whether those that the resolver has differ in rank. If not, nothing here costs anybody anything.
     pub(super) fn note_ranks(&mut self) {
         let rank = |index: &u32| {
-            let backend = &self.get(*index).backend;
-            (backend.priority, backend.weight.max(1))
+            let entry = self.get(*index);
+            (entry.backend.priority, entry.weight())
         };
         let mut ranks = self.current.iter().map(rank);
         let first = ranks.next();
@@ -37,6 +37,15 @@ impl Backends {
 }
 
 impl Entry {
+    /// Its part beside others: a weight of zero counts as one, since a backend is there to be used.
+    pub(super) fn weight(&self) -> u32 {
+        #[cfg(landfall_faults)]
+        if is_armed(Fault::ForgetRanks) {
+            return 1;
+        }
+        self.backend.weight.max(1)
+    }
+
     /// Whether it is of the priority that is used, or of a better one.
     pub(super) fn is_preferred(&self, best: Option<u16>) -> bool {
         best.is_none_or(|best| self.backend.priority <= best)
@@ -44,7 +53,7 @@ impl Entry {
 
     /// Which one has less for its weight: so many of it, and one more.
     pub(super) fn compare(&self, count: usize, other: &Self, other_count: usize) -> Ordering {
-        let weighed = |count: usize, entry: &Self| (count as u64 + 1) * u64::from(entry.backend.weight.max(1));
+        let weighed = |count: usize, entry: &Self| (count as u64 + 1) * u64::from(entry.weight());
         weighed(count, other).cmp(&weighed(other_count, self))
     }
 }

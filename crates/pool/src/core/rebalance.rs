@@ -33,7 +33,7 @@ impl<T> Core<T> {
         let (max, best) = (self.policy.slots_per_backend(), self.backends.best());
         let size = |index: u32| sizes[index as usize];
         let entry = |index: u32| self.backends.get(index);
-        let weight = |index: u32| entry(index).backend.weight.max(1) as usize;
+        let weight = |index: u32| entry(index).weight() as usize;
         let takes_part = |index: &u32| entry(*index).is_available() && entry(*index).is_preferred(best);
         let available = || self.backends.current.iter().copied().filter(takes_part);
         let by_size = |one: &u32, other: &u32| (size(*one) * weight(*other)).cmp(&(size(*other) * weight(*one)));
