@@ -25,7 +25,8 @@ pub const TWINS: &[Twin] = &[Twin::product("pool/leave-lookup", Kind::Socket).na
 /// When something is refused before the termination has begun.
 pub async fn load(course: Course) -> Result<Report, BodyError> {
     let mut random = course.random();
-    let peers = TaskSet::new("peers");
+    // They begin to end once the pool has ended: until then grace is not cut.
+    let peers = course.awaited(TaskSet::new("peers"));
     let (backend, answers) = (peer::serve(&peers).await?, names::serve(&peers).await?);
     let silent = UdpSocket::bind("127.0.0.1:0").await?;
     let of = |server: SocketAddr| {
