@@ -45,7 +45,7 @@ enum Moment {
 const MOMENT_WITHIN: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 /// A restart that was to be delayed would have come by then.
-const LATE_WITHIN: Duration = Duration::from_millis(150);
+const LATE_WITHIN: Duration = Duration::from_millis(300);
 
 /// Runs it: a tree for each moment, one after the other.
 ///

@@ -44,7 +44,8 @@ const START: Duration = Duration::from_millis(2);
 const STOP: Duration = Duration::from_millis(3);
 const CRASH: Duration = Duration::from_millis(8);
 const KEEPER_STOP: Duration = Duration::from_millis(25);
-pub(super) const DELAY: Duration = Duration::from_millis(60);
+/// Long beside an end, so that what is left of it outlasts that on a busy machine too.
+pub(super) const DELAY: Duration = Duration::from_millis(200);
 /// For a start that nobody holds up.
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// Restarts that a supervisor allows: none of a tree's crashes is to end it.
