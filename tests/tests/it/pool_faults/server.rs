@@ -104,25 +104,29 @@ impl Accepts {
             }
             let socket = reserved.take().map_or_else(|| bound(self.address), Ok).expect("nobody else has it");
             // A black hole's backlog is full at once: the kernel drops what comes then.
-            let backlog = if conduct == Conduct::BlackHole { 1 } else { 1_024 };
-            let listener = socket.listen(backlog).expect("it is bound");
-            let _fillers = if conduct == Conduct::BlackHole { fill(self.address).await } else { Vec::new() };
-            if self.serve(listener).await.is_err() {
+            let is_black_hole = conduct == Conduct::BlackHole;
+            let listener = socket.listen(if is_black_hole { 1 } else { 1_024 }).expect("it is bound");
+            let _fillers = if is_black_hole { fill(self.address).await } else { Vec::new() };
+            if self.serve(listener, is_black_hole).await.is_err() {
                 return;
             }
         }
     }
 
     /// Takes clients until it is to do something for which it needs another listener.
-    async fn serve(&mut self, listener: TcpListener) -> Result<(), watch::error::RecvError> {
+    async fn serve(&mut self, listener: TcpListener, is_black_hole: bool) -> Result<(), watch::error::RecvError> {
         loop {
             let conduct = *self.changes.borrow_and_update();
+            // Looked at here, and not where a change is heard: one that comes beside a client is heard by nobody.
+            if conduct == Conduct::Refuses || (conduct == Conduct::BlackHole) != is_black_hole {
+                return Ok(());
+            }
             let pause = match conduct {
                 Conduct::SlowAccept(pause) => pause,
                 _ => Duration::ZERO,
             };
             let next = async {
-                if conduct == Conduct::BlackHole {
+                if is_black_hole {
                     std::future::pending::<()>().await;
                 }
                 sleep(pause).await;
@@ -132,10 +136,6 @@ impl Accepts {
                 biased;
                 changed = self.changes.changed() => {
                     changed?;
-                    let is_other = |conduct: &Conduct| matches!(conduct, Conduct::Refuses | Conduct::BlackHole);
-                    if is_other(&self.changes.borrow()) || conduct == Conduct::BlackHole {
-                        return Ok(());
-                    }
                     continue;
                 }
                 taken = next => taken,
