@@ -90,10 +90,8 @@ impl<T> Core<T> {
     }
 
     fn choose_of_several(&mut self, now: At) -> u32 {
-        let count = self.backends.with_idle.len();
-        let first = self.random.below(count);
-        let second = (first + 1 + self.random.below(count - 1)) % count;
-        let [first, second] = [first, second].map(|at| self.backends.with_idle[at]);
+        let picked = self.random.two_below(self.backends.with_idle.len());
+        let [first, second] = picked.map(|at| self.backends.with_idle[at]);
         let is_first = self.backends.get(first).is_no_slower_than(self.backends.get(second), now);
         if is_first { first } else { second }
     }

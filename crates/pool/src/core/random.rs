@@ -31,6 +31,13 @@ impl Random {
         (wide >> 64) as usize
     }
 
+    /// Two different numbers below `bound`, which is at least 2.
+    #[inline]
+    pub(crate) fn two_below(&mut self, bound: usize) -> [usize; 2] {
+        let first = self.below(bound);
+        [first, (first + 1 + self.below(bound - 1)) % bound]
+    }
+
     /// A part of `whole`.
     pub(crate) fn part_of(&mut self, whole: Duration) -> Duration {
         whole.mul_f64(self.next() as f64 / u64::MAX as f64)

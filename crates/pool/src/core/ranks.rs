@@ -70,9 +70,7 @@ impl<T> Core<T> {
         if count == 1 {
             return preferred().next();
         }
-        let first = self.random.below(count);
-        let second = (first + 1 + self.random.below(count - 1)) % count;
-        let [first, second] = [first, second].map(|at| preferred().nth(at));
+        let [first, second] = self.random.two_below(count).map(|at| preferred().nth(at));
         let [one, other] = [self.backends.get(first?), self.backends.get(second?)];
         if one.is_no_slower_than(other, now) { first } else { second }
     }
