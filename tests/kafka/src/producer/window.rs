@@ -1,0 +1,142 @@
+//! The batches that are with the broker, in order, with their numbers.
+
+use std::collections::VecDeque;
+
+use kafka_protocol::messages::ProduceRequest;
+use landfall_supervise::backlog::Committed;
+use tokio::time::Instant;
+
+use super::{Refused, Sent};
+use crate::connection::Answer;
+use crate::message::Message;
+
+/// Where a producer's numbers begin anew.
+const SEQUENCE_MAX: i32 = 1_000_000_000;
+
+/// A batch whose fate is not known.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) sequence: i32,
+    records: Vec<Committed<Message, Sent>>,
+    /// None until it is sent on the connection that is there now.
+    pub(super) answer: Option<Answer<ProduceRequest>>,
+}
+
+/// Who the broker takes the producer for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) producer: i64,
+    pub(super) epoch: i16,
+}
+
+/// The batches whose fate is not known, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    batches: VecDeque<Batch>,
+    identity: Option<Identity>,
+    /// Whether the broker has accepted something of this identity: until then it would accept any number.
+    is_known: bool,
+    next: i32,
+}
+
+impl Batch {
+    pub(super) fn messages(&self) -> Vec<&Message> {
+        self.records.iter().map(Committed::request).collect()
+    }
+
+    fn count(&self) -> i32 {
+        i32::try_from(self.records.len()).expect("a batch has at most 100,000 records")
+    }
+}
+
+impl Window {
+    /// Who the producer is now. Whoever has nothing out and has used up many numbers is to become somebody else.
+    pub(super) fn identity(&mut self) -> Option<Identity> {
+        if self.batches.is_empty() && self.next > SEQUENCE_MAX {
+            self.identity = None;
+        }
+        self.identity
+    }
+
+    /// Becomes somebody else. What is out is numbered anew: it was never sent, or was given up.
+    pub(super) fn become_known_as(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+        self.is_known = false;
+        self.next = 0;
+        self.renumber(0);
+    }
+
+    fn renumber(&mut self, first: i32) {
+        self.next = first;
+        for batch in &mut self.batches {
+            batch.sequence = self.next;
+            self.next += batch.count();
+        }
+    }
+
+    /// Whether another batch may be sent. The first of an identity goes alone: before it is accepted, a broker takes the
+    /// one behind it for the first.
+    pub(super) fn has_room(&self, in_flight_max: usize) -> bool {
+        self.batches.len() < if self.is_known { in_flight_max } else { 1 }
+    }
+
+    pub(super) fn push(&mut self, records: Vec<Committed<Message, Sent>>) {
+        let batch = Batch { sequence: self.next, records, answer: None };
+        self.next += batch.count();
+        self.batches.push_back(batch);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    pub(super) fn front_mut(&mut self) -> Option<&mut Batch> {
+        self.batches.front_mut()
+    }
+
+    /// The first that is not sent on the connection that is there now.
+    pub(super) fn unsent(&mut self) -> Option<&mut Batch> {
+        self.batches.iter_mut().find(|batch| batch.answer.is_none())
+    }
+
+    /// What was sent is to be sent again: answers that come are for nobody.
+    pub(super) fn recall(&mut self) {
+        for batch in &mut self.batches {
+            batch.answer = None;
+        }
+    }
+
+    /// When nobody waits any more for any of the records.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.batches.iter().flat_map(|batch| &batch.records).map(Committed::deadline).max()
+    }
+
+    /// The oldest batch was written, from that offset on.
+    pub(super) fn written(&mut self, first: i64) {
+        let Some(batch) = self.batches.pop_front() else { return };
+        self.is_known = true;
+        for (record, offset) in batch.records.into_iter().zip(first..) {
+            record.answer(Ok(offset));
+        }
+    }
+
+    /// The oldest batch was refused for good, so its numbers are free again; those behind it were not written either.
+    pub(super) fn refused(&mut self, refused: &Refused) {
+        let Some(batch) = self.batches.pop_front() else { return };
+        self.recall();
+        self.renumber(batch.sequence);
+        for record in batch.records {
+            record.answer(Err(refused.clone()));
+        }
+    }
+
+    /// Nothing of what is out is sent again: it may have been written, or may not. What comes later is by somebody else.
+    pub(super) fn give_up(&mut self) {
+        self.identity = None;
+        for batch in self.batches.drain(..) {
+            for record in batch.records {
+                record.give_up();
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The client through its interface, in front of a scripted cluster.
+
+mod cluster;
+mod consume;
+mod ends;
+mod harness;
+mod log;
+mod lost;
+mod produce;
+mod refused;
+mod serve;

@@ -1,0 +1,89 @@
+//! What cannot be: it is an error that names the thing.
+
+use landfall_kafka::{Kafka, PartitionError, TopicError};
+use landfall_supervise::backlog::Unanswered;
+
+use crate::cluster::Mode;
+use crate::harness::*;
+
+const MESSAGE_TOO_LARGE: i16 = 10;
+
+#[test]
+fn an_unknown_topic_is_named() {
+    guarded(1, |cluster| async move {
+        let kafka = client(&cluster).await;
+        let error = kafka.partitions("nowhere").await.unwrap_err();
+        assert_eq!(error, TopicError::Unknown { topic: "nowhere".to_owned() }.clone());
+        assert_eq!(error.to_string(), "the cluster has no topic \"nowhere\"");
+        end(&kafka).await;
+    });
+}
+
+#[test]
+fn settings_that_cannot_be_and_a_second_producer_are_refused() {
+    guarded(1, |cluster| async move {
+        let mut wrong = settings(&cluster);
+        wrong.bootstrap.clear();
+        let error = Kafka::start(wrong).await.unwrap_err();
+        assert_eq!(error.to_string(), "bootstrap is empty: allowed is one address or more");
+        let kafka = client(&cluster).await;
+        let first = producer(&kafka).await;
+        let second = kafka.producer(TOPIC, 0, Default::default()).await;
+        assert!(matches!(second, Err(PartitionError::Child { .. })), "{second:?}");
+        first.send(message("0")).unwrap().await.unwrap().unwrap();
+        end(&kafka).await;
+        assert!(first.send(message("1")).is_err());
+        assert!(kafka.producer(TOPIC, 1, Default::default()).await.is_err());
+    });
+}
+
+/// What is refused for good is told, and what is behind it is written, in order.
+#[test]
+fn a_record_that_the_broker_refuses_holds_up_nothing() {
+    guarded(1, |cluster| async move {
+        let kafka = client(&cluster).await;
+        let producer = producer_with(&kafka, |settings| settings.batch_records_max = 1).await;
+        producer.send(message("0")).unwrap().await.unwrap().unwrap();
+        cluster.partition(|partition| partition.refusals.push_back(MESSAGE_TOO_LARGE));
+        let replies: Vec<_> = numbers(1, 6).iter().map(|text| producer.send(message(text)).unwrap()).collect();
+        let mut said = Vec::new();
+        for reply in replies {
+            said.push(reply.await.unwrap().map_err(|refused| refused.to_string()));
+        }
+        let refused = said.remove(0).unwrap_err();
+        assert!(refused.starts_with("the broker refused it for orders-0: "), "{refused}");
+        assert_eq!(said, [Ok(1), Ok(2), Ok(3), Ok(4)]);
+        let mut consumer = consumer(&kafka).await;
+        assert_eq!(read(&mut consumer, 5).await, ["0", "2", "3", "4", "5"]);
+        end(&kafka).await;
+    });
+}
+
+/// It may have been written before: nobody can tell, so it is neither said to be, nor sent again.
+#[test]
+fn what_the_broker_cannot_place_is_unknown_and_the_next_goes_on() {
+    guarded(1, |cluster| async move {
+        let kafka = client(&cluster).await;
+        let producer = producer(&kafka).await;
+        producer.send(message("0")).unwrap().await.unwrap().unwrap();
+        cluster.partition(|partition| partition.log.forget_producers());
+        assert_eq!(producer.send(message("1")).unwrap().await, Err(Unanswered::Unknown));
+        assert_eq!(producer.send(message("2")).unwrap().await, Ok(Ok(1)));
+        end(&kafka).await;
+    });
+}
+
+/// Its connections say so in the tree; nothing else is disturbed.
+#[test]
+fn a_server_that_is_not_kafka_is_tried_again_and_never_believed() {
+    guarded(1, |cluster| async move {
+        cluster.set(1, Mode::Http);
+        let kafka = client(&cluster).await;
+        let producer = producer(&kafka).await;
+        let reply = producer.send_within(message("0"), secs(30)).unwrap();
+        assert_eq!(reply.await, Err(Unanswered::Expired));
+        let restarted = restarted(&kafka);
+        assert!(matches!(&restarted[..], [one] if one.contains("bootstrap ")), "{restarted:?}");
+        end(&kafka).await;
+    });
+}
