@@ -7,7 +7,7 @@
 //! | Up         | a request has no answer within `request_timeout`          | ended      |
 //! | Up         | end of file, an error, a frame that is none, wrong order  | ended      |
 //! | Up         | its stop                                                  | Stopping   |
-//! | Stopping   | the last answer, or any of what ends it when it is up     | ended      |
+//! | Stopping   | the last answer that somebody waits for, or what ends it when it is up | ended |
 //!
 //! Whoever waits for an answer when it ends is told that it is lost: the broker may have done what was asked. Its
 //! supervisor makes it anew, with the pauses of [`reconnect`](crate::Settings::reconnect).

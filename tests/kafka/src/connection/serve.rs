@@ -95,7 +95,8 @@ impl Connection {
 
     async fn next_event(&mut self, stop: &CancellationToken) -> Event {
         let is_closed = self.calls.is_closed();
-        if is_closed && self.calls.is_empty() && self.asked.is_empty() {
+        // Who waits for records may have gone: an answer that is for nobody is not waited for.
+        if is_closed && self.calls.is_empty() && self.asked.iter().all(|asked| asked.answer.is_closed()) {
             return Event::Over;
         }
         let has_room = self.asked.len() < self.requests_max && self.outbox.len() < OUTBOX_BYTES_MAX;

@@ -125,8 +125,8 @@ fn a_hanging_broker_holds_up_the_end_no_longer_than_the_flush() {
         let reply = producer.send_within(message("1"), secs(600)).unwrap();
         let start = tokio::time::Instant::now();
         end(&kafka).await;
-        // The flush, then each of three connections for the second that it has for what is under way.
-        assert!(start.elapsed() >= secs(5) && start.elapsed() <= secs(9), "{:?}", start.elapsed());
+        // The flush, and no connection waits for an answer that is for nobody.
+        assert!(start.elapsed() >= secs(5) && start.elapsed() <= secs(6), "{:?}", start.elapsed());
         assert_eq!(reply.await, Err(Unanswered::Unknown));
         assert!(kafka.report().is_some_and(|report| report.is_clean()));
     });
