@@ -112,7 +112,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "interop",
-        about: "scenarios on another implementation and on ours, whose histories must be equal",
+        about: "scenarios on another implementation and on ours, whose histories must be equal, or against one",
         operand: Some("NAME"),
         flags: &[
             Flag { name: SEED, value: Some("N"), about: "`otp`: the generated scenarios of this seed once more" },

@@ -56,6 +56,7 @@ pub(crate) const FUZZ: &str = "landfall-stub-fuzz";
 pub(crate) const CODEGEN: &str = "landfall-codegen";
 pub(crate) const TESTS: &str = "landfall-tests";
 pub(crate) const BENCH: &str = "landfall-bench";
+pub(crate) const KAFKA: &str = "landfall-kafka";
 
 /// Every package there may be.
 pub(crate) const MEMBERS: &[Member] = &[
@@ -85,7 +86,7 @@ pub(crate) const MEMBERS: &[Member] = &[
     Member { name: "landfall-demo", dir: "crates/demo", role: Role::Application },
     // Before the package around it: a file belongs to the first whose directory it lies in.
     Member { name: BENCH, dir: "tests/bench", role: Role::Bench },
-    Member { name: "landfall-kafka", dir: "tests/kafka", role: Role::Application },
+    Member { name: KAFKA, dir: "tests/kafka", role: Role::Application },
     Member { name: TESTS, dir: "tests", role: Role::Tests },
     Member { name: CODEGEN, dir: "xtask/codegen", role: Role::Xtask },
     Member { name: XTASK, dir: "xtask", role: Role::Xtask },
@@ -135,7 +136,7 @@ mod tests {
         assert!(may("landfall-diesel-adapter", "landfall-pool"));
         assert!(may("landfall-demo", "landfall-stub"));
         assert!(may("landfall-tests", "landfall-demo"));
-        assert!(may("landfall-kafka", "landfall-supervise"));
+        assert!(may(KAFKA, "landfall-supervise"));
         assert!(may(BENCH, "landfall-pool"));
         assert!(!may(BENCH, "landfall-demo") && !may(TESTS, BENCH));
         assert!(!may("landfall-lifecycle", "landfall-pool"));
@@ -152,7 +153,7 @@ mod tests {
         assert_eq!(owner("crates/pool/src/lib.rs"), Some("landfall-pool"));
         assert_eq!(owner("tests/src/bin/scenario-relay.rs"), Some(TESTS));
         assert_eq!(owner("tests/bench/src/lib.rs"), Some(BENCH));
-        assert_eq!(owner("tests/kafka/src/lib.rs"), Some("landfall-kafka"));
+        assert_eq!(owner("tests/kafka/src/lib.rs"), Some(KAFKA));
         assert_eq!(owner("crates/poolside/src/lib.rs"), None);
     }
 }

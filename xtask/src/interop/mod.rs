@@ -1,8 +1,9 @@
-//! `cargo xtask interop NAME`: scenarios on another implementation and on ours, whose histories must be equal. What a
-//! scenario and a history are is told in `tests/interop/README.md`.
+//! `cargo xtask interop NAME`: scenarios on another implementation and on ours, whose histories must be equal, or against
+//! one. What a scenario and a history are is told in `tests/interop/README.md`.
 
 mod generate;
 mod history;
+mod kafka;
 pub(crate) mod nri;
 pub(crate) mod otp;
 
@@ -19,9 +20,14 @@ pub(crate) fn run(name: &str, seed: Option<&str>, full: bool) -> Result<bool, St
     let tally = match (name, seed, full) {
         ("otp", seed, false) => otp::all(&Workspace::load()?, seed.unwrap_or_else(draw_seed))?,
         ("nri", None, full) => nri::all(&Workspace::load()?, full)?,
-        ("otp", _, true) => return Err("`--full` is for `nri`: there is one version of OTP here".to_owned()),
-        ("nri", Some(_), _) => return Err("`--seed` is for `otp`: there is nothing random in `nri`".to_owned()),
-        _ => return Err(format!("there is no peer `{name}`; the peers are otp and nri")),
+        ("kafka", None, false) => kafka::all(&Workspace::load()?)?,
+        ("otp" | "kafka", _, true) => {
+            return Err("`--full` is for `nri`: there is one version of the others here".to_owned());
+        }
+        ("nri" | "kafka", Some(_), _) => {
+            return Err("`--seed` is for `otp`: nothing is random in the others".to_owned());
+        }
+        _ => return Err(format!("there is no peer `{name}`; the peers are otp, nri and kafka")),
     };
     Ok(tally.close())
 }
@@ -44,5 +50,6 @@ mod tests {
     fn a_flag_that_is_for_another_peer_is_refused() {
         assert!(run("nri", Some("7"), false).is_err_and(|refusal| refusal.contains("`--seed`")));
         assert!(run("otp", None, true).is_err_and(|refusal| refusal.contains("`--full`")));
+        assert!(run("kafka", None, true).is_err_and(|refusal| refusal.contains("`--full`")));
     }
 }
