@@ -7,5 +7,6 @@ mod harness;
 mod log;
 mod lost;
 mod produce;
+mod program;
 mod refused;
 mod serve;
