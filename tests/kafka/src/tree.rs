@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join};
 use landfall_lifecycle::{Report, SelfJoin, Shutdown, Terminate};
 use landfall_supervise::backlog::BuildError;
 use landfall_supervise::{ChildSpec, StartChildError, StartError, Supervisor, Tree};
@@ -129,7 +129,7 @@ impl Kafka {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave the producer in the tree, with nobody who sends.
+    /// Dropping it may leave the producer in the tree, with nobody who sends; it ends with the tree.
     pub async fn producer(
         &self,
         topic: &str,
@@ -140,11 +140,11 @@ impl Kafka {
         let producers = self.root.supervisor(PRODUCERS).ok_or(PartitionError::Terminating)?;
         let topic: Arc<str> = topic.into();
         let of = (&self.settings, &self.directory, &self.flush_end);
-        let (producer, children) = producer::made(&topic, partition, of, settings)?;
-        for child in children {
-            let started = producers.start_child(child).await;
-            started.map_err(|source| PartitionError::Child { topic: topic.to_string(), partition, source })?;
-        }
+        let (producer, [records, worker]) = producer::made(&topic, partition, of, settings)?;
+        // Both are asked for at once, and started in this order: whoever drops this leaves both or none.
+        let (records, worker) = join(producers.start_child(records), producers.start_child(worker)).await;
+        let failed = |source| PartitionError::Child { topic: topic.to_string(), partition, source };
+        records.and(worker).map_err(failed)?;
         Ok(producer)
     }
 

@@ -39,11 +39,13 @@ pub(crate) fn run() -> ExitCode {
         eprintln!("no logs: {error}");
     }
     let tally = Arc::new(Tally::default());
-    let told = Arc::clone(&tally);
-    service("landfall-kafka")
+    let (told, judged) = (Arc::clone(&tally), Arc::clone(&tally));
+    let code = service("landfall-kafka")
         .grace(GRACE)
         .on_report(move |report| eprintln!("{told}\n{report}"))
-        .run(move |cx| async move { start(&cx, options.task, tally).await.map_err(Failure) })
+        .run(move |cx| async move { start(&cx, options.task, tally).await.map_err(Failure) });
+    // A clean end does not say that all was sent.
+    if judged.is_whole() { code } else { ExitCode::FAILURE }
 }
 
 async fn start(cx: &ServiceCx, task: Task, tally: Arc<Tally>) -> Result<(), Box<dyn Error + Send + Sync>> {

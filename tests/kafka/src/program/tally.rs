@@ -64,3 +64,23 @@ impl fmt::Display for Tally {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_that_was_not_sent_is_a_loss() {
+        let whole = Tally::default();
+        whole.count(Ok(Ok(7)));
+        assert!(whole.is_whole());
+        for lost in [Unanswered::Expired, Unanswered::Dropped, Unanswered::Terminating, Unanswered::Unknown] {
+            let tally = Tally::default();
+            tally.count(Err(lost));
+            assert!(!tally.is_whole(), "{tally}");
+        }
+        let refused = Tally::default();
+        refused.refused();
+        assert_eq!((refused.is_whole(), refused.to_string().contains("1 refused")), (false, true));
+    }
+}

@@ -1,5 +1,6 @@
 //! The client through its interface, in front of a scripted cluster.
 
+mod cancel;
 mod cluster;
 mod consume;
 mod ends;

@@ -119,9 +119,29 @@ impl Broker {
         Ok(())
     }
 
-    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Box<dyn Error>> {
+    /// Stops it, and waits until none of its threads runs: the signal alone lets them go on for a moment.
+    pub(crate) async fn stop(&self) -> Result<(), Box<dyn Error>> {
         let running = self.running.as_ref().ok_or("it does not run")?;
-        Ok(kill_process(running.broker, signal)?)
+        kill_process(running.broker, Signal::STOP)?;
+        let threads = format!("/proc/{}/task", running.broker.as_raw_nonzero());
+        loop {
+            let mut is_running = false;
+            for thread in fs::read_dir(&threads)? {
+                // One that has gone meanwhile does not run.
+                let stat = fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+                is_running |= stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('T'));
+            }
+            if !is_running {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) -> Result<(), Box<dyn Error>> {
+        let running = self.running.as_ref().ok_or("it does not run")?;
+        Ok(kill_process(running.broker, Signal::CONT)?)
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -11,7 +11,6 @@ use landfall_kafka::{
 };
 use landfall_lifecycle::{Shutdown, Terminate};
 use landfall_supervise::backlog::{Reply, Unanswered};
-use rustix::process::Signal;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::broker::Broker;
@@ -144,10 +143,10 @@ async fn broker_is_stopped(broker: &mut Broker) -> Outcome {
     let (kafka, producer, mut consumer) = client(broker, "stopped").await?;
     let first = send(&producer, 0, LONG)?.await;
     expect(first == Ok(Ok(0)), || format!("record 0 was told {first:?}"))?;
-    broker.signal(Signal::STOP)?;
+    broker.stop().await?;
     let stopped = stopped(broker, &producer).await;
     // Whatever came of it: the next scenario needs it.
-    broker.signal(Signal::CONT)?;
+    broker.go_on()?;
     let expired = stopped?;
     let last = send(&producer, 999, LONG)?.await;
     let Ok(Ok(offset)) = last else { return Err(format!("record 999 was told {last:?}").into()) };
