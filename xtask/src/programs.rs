@@ -8,12 +8,12 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{cargo, roster};
 
-/// What builds every program of the workspace but xtask's, codegen's and the benches: a scenario or a test may start an
-/// application, which it finds beside itself.
+/// What builds every program of the workspace but xtask's, codegen's, the benches and the Kafka client's, which no scenario
+/// starts: a scenario or a test may start an application, which it finds beside itself.
 pub(crate) fn all(workspace: &Workspace) -> Command {
     let mut command = cargo::cargo(&["build", "--workspace", "--exclude", roster::XTASK, "--bins"]);
     // Cargo warns about an excluded package that is not there.
-    for other in [roster::BENCH, roster::CODEGEN] {
+    for other in [roster::BENCH, roster::CODEGEN, roster::KAFKA] {
         if workspace.package(other).is_some() {
             command.args(["--exclude", other]);
         }

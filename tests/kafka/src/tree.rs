@@ -167,6 +167,8 @@ impl Kafka {
         let consumers = self.root.supervisor(CONSUMERS).ok_or(PartitionError::Terminating)?;
         let topic: Arc<str> = topic.into();
         let (consumer, child) = consumer::made(&topic, partition, (&self.settings, &self.directory), settings);
+        // One that is over, or whose reader has gone, makes room; one that runs is not deleted.
+        drop(consumers.delete_child(child.info().id.clone()).await);
         let started = consumers.start_child(child).await;
         started.map_err(|source| PartitionError::Child { topic: topic.to_string(), partition, source })?;
         Ok(consumer)

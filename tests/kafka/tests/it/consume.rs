@@ -1,6 +1,6 @@
 //! What consumers do with offsets, slow readers and what cannot be read.
 
-use landfall_kafka::{Begin, ConsumeError, OutOfRange};
+use landfall_kafka::{Begin, ConsumeError, OutOfRange, PartitionError};
 
 use crate::harness::*;
 
@@ -126,6 +126,12 @@ fn a_consumer_whose_reader_goes_ends() {
         tokio::time::sleep(secs(60)).await;
         assert_eq!(cluster.asked("Fetch"), fetched);
         assert!(!kafka.tree().to_string().contains("for orders-0"), "{}", kafka.tree());
+        // Another one may come; a second one beside it may not.
+        let mut another = consumer(&kafka).await;
+        wrote(&kafka, 0, 1).await;
+        assert_eq!(read(&mut another, 1).await, ["0"]);
+        let second = kafka.consumer(TOPIC, 0, Default::default()).await;
+        assert!(matches!(second, Err(PartitionError::Child { .. })), "{second:?}");
         end(&kafka).await;
     });
 }

@@ -59,6 +59,24 @@ fn a_record_that_the_broker_refuses_holds_up_nothing() {
     });
 }
 
+/// Before it has accepted something a broker takes any batch for the first one: so the first goes alone.
+#[test]
+fn a_refusal_of_the_very_first_record_leaves_the_others_in_order() {
+    guarded(1, |cluster| async move {
+        let kafka = client(&cluster).await;
+        let producer = producer_with(&kafka, |settings| settings.batch_records_max = 1).await;
+        cluster.partition(|partition| partition.refusals.push_back(MESSAGE_TOO_LARGE));
+        let mut replies: Vec<_> = numbers(0, 6).iter().map(|text| producer.send(message(text)).unwrap()).collect();
+        assert!(replies.remove(0).await.unwrap().is_err());
+        for (offset, reply) in (0..).zip(replies) {
+            assert_eq!(reply.await, Ok(Ok(offset)));
+        }
+        let mut consumer = consumer(&kafka).await;
+        assert_eq!(read(&mut consumer, 5).await, numbers(1, 6));
+        end(&kafka).await;
+    });
+}
+
 /// It may have been written before: nobody can tell, so it is neither said to be, nor sent again.
 #[test]
 fn what_the_broker_cannot_place_is_unknown_and_the_next_goes_on() {
