@@ -7,7 +7,7 @@ use kafka_protocol::messages::ProduceResponse;
 use landfall_lifecycle::{Shutdown, Terminate};
 use landfall_supervise::ChildCx;
 use landfall_supervise::backlog::{AttachError, Backlog, Intake};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::request::{Verdict, identify, produce, verdict};
@@ -103,7 +103,11 @@ impl Worker {
             let pause = work.send_to(&link).await?;
             work.window.recall();
             match pause {
-                Pause::Gone => {}
+                Pause::Gone => {
+                    // It may stand in the directory for a moment yet, and be the same one again if its answers are none.
+                    let gone = work.worker.directory.leader_gone(&work.want, &link);
+                    drop(timeout(work.retry.pause(), gone).await);
+                }
                 Pause::NotNow => sleep(work.retry.pause()).await,
                 Pause::NotHere => {
                     sleep(work.retry.pause()).await;
