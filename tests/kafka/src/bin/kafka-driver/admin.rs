@@ -15,10 +15,10 @@ use crate::broker::connect;
 
 const VERSION: i16 = 7;
 
-/// Makes a topic of one partition unless it is there.
-pub(crate) fn create_topic(port: u16, name: &str) -> Result<(), Box<dyn Error>> {
+/// Makes a topic of one partition unless it is there; the cluster refuses while it has fewer brokers than copies.
+pub(crate) fn create_topic(port: u16, name: &str, copies: i16) -> Result<(), Box<dyn Error>> {
     let name = TopicName(StrBytes::from_string(name.to_owned()));
-    let topic = CreatableTopic::default().with_name(name).with_num_partitions(1).with_replication_factor(1);
+    let topic = CreatableTopic::default().with_name(name).with_num_partitions(1).with_replication_factor(copies);
     let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(5_000);
     let header =
         RequestHeader::default().with_request_api_key(ApiKey::CreateTopics as i16).with_request_api_version(VERSION);

@@ -22,9 +22,12 @@ const POLL: Duration = Duration::from_millis(100);
 const KEEPER: &str = r#""$@" >>"$LOG" 2>&1 </dev/null & echo $!; read -r _; kill -9 $! 2>/dev/null; wait"#;
 
 pub(crate) struct Broker {
+    id: usize,
     folder: PathBuf,
     jars: PathBuf,
     port: u16,
+    /// How many copies its topics have.
+    copies: i16,
     running: Option<Running>,
 }
 
@@ -34,34 +37,48 @@ struct Running {
 }
 
 impl Broker {
-    /// Lays one out; it does not run yet.
+    /// Lays one out that is a cluster by itself; it does not run yet.
     pub(crate) fn new(jars: &Path) -> Result<Self, Box<dyn Error>> {
-        let folder = std::env::temp_dir().join(format!("landfall-kafka-{}", std::process::id()));
-        fs::create_dir(&folder)?;
-        let (first, second) = (free_port()?, free_port()?);
-        let [port, controller] = [first.local_addr()?.port(), second.local_addr()?.port()];
-        drop((first, second));
-        let broker = Self { folder, jars: jars.to_owned(), port, running: None };
-        fs::write(broker.folder.join("server.properties"), broker.properties(controller))?;
-        let formatted =
-            broker.java("kafka.tools.StorageTool").args(["format", "-t", CLUSTER, "-c"]).arg(broker.file()).output()?;
-        if !formatted.status.success() {
-            return Err(format!("cannot format: {}", String::from_utf8_lossy(&formatted.stderr)).into());
-        }
-        Ok(broker)
+        Self::cluster(jars, 1)?.pop().ok_or_else(|| "no broker".into())
     }
 
-    fn properties(&self, controller: u16) -> String {
-        let (port, logs) = (self.port, self.folder.join("logs"));
+    /// Lays out a cluster of so many, whose topics have a copy on each.
+    pub(crate) fn cluster(jars: &Path, count: usize) -> Result<Vec<Self>, Box<dyn Error>> {
+        // All are held until each is chosen, so that none comes twice.
+        let listeners = (0..2 * count).map(|_| free_port()).collect::<Result<Vec<_>, _>>()?;
+        let ports = listeners.iter().map(|listener| Ok(listener.local_addr()?.port()));
+        let ports = ports.collect::<std::io::Result<Vec<_>>>()?;
+        drop(listeners);
+        let (ports, controllers) = ports.split_at(count);
+        let voters = (1..).zip(controllers).map(|(id, port)| format!("{id}@127.0.0.1:{port}"));
+        let voters = voters.collect::<Vec<_>>().join(",");
+        let copies = i16::try_from(count)?;
+        let laid_out = |(id, (port, controller)): (usize, (&u16, &u16))| {
+            let folder = std::env::temp_dir().join(format!("landfall-kafka-{}-{count}-{id}", std::process::id()));
+            fs::create_dir(&folder)?;
+            let broker = Self { id, folder, jars: jars.to_owned(), port: *port, copies, running: None };
+            fs::write(broker.file(), broker.properties(*controller, &voters))?;
+            let mut format = broker.java("kafka.tools.StorageTool");
+            let formatted = format.args(["format", "-t", CLUSTER, "-c"]).arg(broker.file()).output()?;
+            if !formatted.status.success() {
+                return Err(format!("cannot format: {}", String::from_utf8_lossy(&formatted.stderr)).into());
+            }
+            Ok(broker)
+        };
+        (1..).zip(ports.iter().zip(controllers)).map(laid_out).collect()
+    }
+
+    fn properties(&self, controller: u16, voters: &str) -> String {
+        let (id, port, logs) = (self.id, self.port, self.folder.join("logs"));
         format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
+            "process.roles=broker,controller\nnode.id={id}\ncontroller.quorum.voters={voters}\n\
              listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
              advertised.listeners=PLAINTEXT://127.0.0.1:{port}\ncontroller.listener.names=CONTROLLER\n\
              listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\nlog.dirs={}\n\
              auto.create.topics.enable=false\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
-             group.initial.rebalance.delay.ms=0\n",
+             group.initial.rebalance.delay.ms=0\nbroker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500\n",
             logs.display()
         )
     }
@@ -98,7 +115,7 @@ impl Broker {
         }
         let start = Instant::now();
         loop {
-            match admin::create_topic(self.port, topic) {
+            match admin::create_topic(self.port, topic, self.copies) {
                 Ok(()) => return Ok(()),
                 Err(error) if start.elapsed() > START_MAX => {
                     let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
@@ -144,21 +161,35 @@ impl Broker {
         Ok(kill_process(running.broker, Signal::CONT)?)
     }
 
+    pub(crate) fn id(&self) -> usize {
+        self.id
+    }
+
+    pub(crate) fn jars(&self) -> &Path {
+        &self.jars
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// The connections that clients have to it, as the system counts them.
+    /// The connections that this process has to it, as the system counts them; brokers have others to each other.
     pub(crate) fn connections(&self) -> std::io::Result<usize> {
         const ESTABLISHED: &str = "01";
         let port = format!(":{:04X}", self.port);
-        let is_one = |line: &str| {
+        let mut ours = Vec::new();
+        for descriptor in fs::read_dir("/proc/self/fd")? {
+            // The one that lists them has gone by now.
+            let Ok(to) = fs::read_link(descriptor?.path()) else { continue };
+            let inode = to.to_str().and_then(|to| to.strip_prefix("socket:[")?.strip_suffix(']'));
+            ours.extend(inode.map(str::to_owned));
+        }
+        let is_one = |line: &&str| {
             let fields: Vec<_> = line.split_whitespace().collect();
-            // Towards it: the client's end of each.
-            fields.get(2).is_some_and(|remote| remote.ends_with(&port)) && fields.get(3) == Some(&ESTABLISHED)
+            let [_, _, remote, ESTABLISHED, _, _, _, _, _, inode, ..] = fields[..] else { return false };
+            remote.ends_with(&port) && ours.iter().any(|our| our == inode)
         };
-        let seen = |file| fs::read_to_string(file).unwrap_or_default().lines().filter(|line| is_one(line)).count();
-        Ok(seen("/proc/self/net/tcp") + seen("/proc/self/net/tcp6"))
+        Ok(fs::read_to_string("/proc/self/net/tcp")?.lines().filter(is_one).count())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, LocalBoxFuture, join_all};
@@ -23,14 +24,19 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("broker-is-killed-under-load", |broker| broker_is_killed_under_load(broker).boxed_local()),
     ("broker-is-stopped", |broker| broker_is_stopped(broker).boxed_local()),
     ("ends-under-load", |broker| ends_under_load(broker).boxed_local()),
+    ("leader-is-killed-under-load", |broker| leader_is_killed_under_load(broker).boxed_local()),
 ];
 
 /// Longer than a broker takes to start on a busy machine.
 const LONG: Duration = Duration::from_secs(300);
 
 async fn client(broker: &Broker, topic: &str) -> Result<(Kafka, Producer, Consumer), Box<dyn Error>> {
-    let at: Endpoint = format!("127.0.0.1:{}", broker.port()).parse()?;
-    let kafka = Kafka::start(Settings::new(vec![at])).await?;
+    client_of(from_ref(broker), topic).await
+}
+
+async fn client_of(brokers: &[Broker], topic: &str) -> Result<(Kafka, Producer, Consumer), Box<dyn Error>> {
+    let at = brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.port()).parse::<Endpoint>());
+    let kafka = Kafka::start(Settings::new(at.collect::<Result<_, _>>()?)).await?;
     let mut producing = ProducerSettings::default();
     producing.backlog.requests_max = 100_000;
     producing.flush_max = Duration::from_secs(3);
@@ -60,13 +66,16 @@ fn expect(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), Box<dyn
     if is_so { Ok(()) } else { Err(otherwise().into()) }
 }
 
-/// Ends a client, which must be clean, and leave no connection.
-async fn end(kafka: &Kafka, broker: &Broker) -> Result<Duration, Box<dyn Error>> {
+/// Ends a client, which must be clean, and leave no connection to any broker.
+async fn end(kafka: &Kafka, brokers: &[Broker]) -> Result<Duration, Box<dyn Error>> {
+    let connections = || brokers.iter().map(Broker::connections).sum::<std::io::Result<usize>>();
+    // What counts none afterwards has to see those that there are.
+    expect(connections()? > 0, || "no connection is seen, and there has to be one".to_owned())?;
     let start = Instant::now();
     let report = kafka.terminate(&Shutdown::within(Duration::from_secs(20), Duration::from_secs(21))).await?;
     let took = start.elapsed();
     expect(report.is_clean(), || report.to_string())?;
-    let left = broker.connections()?;
+    let left = connections()?;
     expect(left == 0, || format!("{left} connections are left"))?;
     Ok(took)
 }
@@ -95,7 +104,7 @@ async fn starts_with_no_broker(broker: &mut Broker) -> Outcome {
     }
     let records = read(&mut consumer, 100).await?;
     expect(records.values().eq(&numbers(0, 100)), || format!("{records:?}"))?;
-    let took = end(&kafka, broker).await?;
+    let took = end(&kafka, from_ref(broker)).await?;
     Ok(format!("100 records waited and were written; {used} hundredths of CPU in 3 s; ended in {took:?}"))
 }
 
@@ -123,19 +132,33 @@ async fn broker_is_killed_under_load(broker: &mut Broker) -> Outcome {
         }
         broker.up("killed").await?;
     }
+    all_is_there(&kafka, &mut consumer, replies).await?;
+    let took = end(&kafka, from_ref(broker)).await?;
+    Ok(format!("{count} records over {KILLS} kills, each there once and in order; ended in {took:?}"))
+}
+
+/// All is acknowledged, and is there once and in order; only connections were restarted.
+async fn all_is_there(
+    kafka: &Kafka,
+    consumer: &mut Consumer,
+    replies: Vec<Reply<Message, Sent>>,
+) -> Result<(), Box<dyn Error>> {
+    let count = replies.len();
     for (number, told) in join_all(replies).await.into_iter().enumerate() {
         expect(matches!(told, Ok(Ok(offset)) if usize::try_from(offset) == Ok(number)), || {
             format!("record {number} was told {told:?}")
         })?;
     }
-    let records = read(&mut consumer, count).await?;
+    let records = read(consumer, count).await?;
     expect(records.values().eq(&numbers(0, count)), || "what was read is not what was sent".to_owned())?;
+    only_connections_were_restarted(kafka)
+}
+
+fn only_connections_were_restarted(kafka: &Kafka) -> Result<(), Box<dyn Error>> {
     let tree = kafka.tree().to_string();
     let restarted = tree.lines().filter(|line| line.contains("restarted"));
     let above: Vec<_> = restarted.filter(|line| !line.contains("127.0.0.1:")).collect();
-    expect(above.is_empty(), || format!("restarted above a connection: {above:?}"))?;
-    let took = end(&kafka, broker).await?;
-    Ok(format!("{count} records over {KILLS} kills, each there once and in order; ended in {took:?}"))
+    expect(above.is_empty(), || format!("restarted above a connection: {above:?}"))
 }
 
 async fn broker_is_stopped(broker: &mut Broker) -> Outcome {
@@ -153,7 +176,7 @@ async fn broker_is_stopped(broker: &mut Broker) -> Outcome {
     let records = read(&mut consumer, usize::try_from(offset)? + 1).await?;
     let sent = expired.iter().find(|number| records.values().any(|record| *record == number.to_string()));
     expect(sent.is_none(), || format!("record {sent:?} was told Expired, and is there"))?;
-    let took = end(&kafka, broker).await?;
+    let took = end(&kafka, from_ref(broker)).await?;
     Ok(format!("{} records expired and are not there; ended in {took:?}", expired.len()))
 }
 
@@ -198,7 +221,7 @@ async fn ends_under_load(broker: &mut Broker) -> Outcome {
     for number in 1..20_000 {
         replies.push(send(&producer, number, LONG)?);
     }
-    let took = end(&kafka, broker).await?;
+    let took = end(&kafka, from_ref(broker)).await?;
     let told = join_all(replies).await;
     let written = told.iter().filter(|told| matches!(told, Ok(Ok(_)))).count();
     // What is not written was never sent, or nobody knows; no reply is left without an answer.
@@ -207,6 +230,56 @@ async fn ends_under_load(broker: &mut Broker) -> Outcome {
     let (kafka, _producer, mut consumer) = client(broker, "ended").await?;
     let records = read(&mut consumer, written + 1).await?;
     expect(records.values().eq(&numbers(0, written + 1)), || "what was read is not what was acknowledged".to_owned())?;
-    end(&kafka, broker).await?;
+    end(&kafka, from_ref(broker)).await?;
     Ok(format!("{written} of 19999 records that waited were written by the flush; ended in {took:?}"))
+}
+
+/// The broker to which the producers' connection is, as the tree tells.
+fn leader(kafka: &Kafka) -> Result<usize, Box<dyn Error>> {
+    let tree = kafka.tree().to_string();
+    let line = tree.lines().find(|line| line.contains("─ broker ") && !line.contains(" for "));
+    let id = line.and_then(|line| line.split("─ broker ").nth(1)?.split(' ').next()).ok_or(tree.clone())?;
+    Ok(id.parse()?)
+}
+
+/// Three brokers with a copy each: the one that leads is killed, and comes again.
+async fn leader_is_killed_under_load(broker: &mut Broker) -> Outcome {
+    broker.kill()?;
+    let mut brokers = Broker::cluster(broker.jars(), 3)?;
+    for one in &mut brokers {
+        one.spawn()?;
+    }
+    brokers[0].up("led").await?;
+    let (kafka, producer, mut consumer) = client_of(&brokers, "led").await?;
+    let first = send(&producer, 0, LONG)?;
+    let (mut replies, before) = (Vec::new(), {
+        // Once it is written there is a connection to the leader.
+        let told = first.await;
+        expect(told == Ok(Ok(0)), || format!("record 0 was told {told:?}"))?;
+        leader(&kafka)?
+    });
+    for number in 1..2_000 {
+        replies.push(send(&producer, number, LONG)?);
+        if number == 1_000 {
+            brokers.iter_mut().find(|one| one.id() == before).ok_or("nobody leads")?.kill()?;
+        }
+        if number % 20 == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let last = replies.pop().ok_or("nothing was sent")?.await;
+    let after = leader(&kafka)?;
+    expect(last == Ok(Ok(1_999)) && after != before, || format!("{last:?}, broker {before}, then {after}"))?;
+    brokers.iter_mut().find(|one| one.id() == before).ok_or("nobody leads")?.up("led").await?;
+    for number in 2_000..2_500 {
+        replies.push(send(&producer, number, LONG)?);
+    }
+    let told = join_all(replies).await;
+    let odd = told.iter().find(|told| !matches!(told, Ok(Ok(_))));
+    expect(odd.is_none(), || format!("a record was told {odd:?}"))?;
+    let records = read(&mut consumer, 2_500).await?;
+    expect(records.values().eq(&numbers(0, 2_500)), || "what was read is not what was sent".to_owned())?;
+    only_connections_were_restarted(&kafka)?;
+    let took = end(&kafka, &brokers).await?;
+    Ok(format!("2500 records from broker {before} to broker {after}, each there once and in order; ended in {took:?}"))
 }
