@@ -51,8 +51,8 @@ use self::slots::{Counts, Interrupts, Kind, Retired, Slot, SlotState};
 use self::standing::{Standing, Tried};
 pub(crate) use self::tally::{Noted, Tally};
 use self::timers::Timers;
-use crate::change::{CloseReason, SlotChange};
 pub(crate) use crate::change::{Check, SlotId};
+use crate::change::{CloseReason, SlotChange};
 use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
