@@ -61,7 +61,8 @@ impl Entry {
     pub(super) fn new(backend: Arc<Backend>) -> Self {
         Self {
             backend,
-            is_removed: false,
+            // The set that brings it says otherwise.
+            is_removed: true,
             counts: Counts::default(),
             idle: Vec::new(),
             idle_at: None,
@@ -142,6 +143,8 @@ impl Entry {
 /// The backends, in places that stay the same while anything refers to them.
 #[derive(Debug, Default)]
 pub(crate) struct Backends {
+    /// Places without one.
+    pub(super) vacant: Vec<u32>,
     pub(super) entries: Vec<Option<Entry>>,
     /// Those that the resolver has.
     pub(crate) current: Vec<u32>,

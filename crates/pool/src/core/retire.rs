@@ -1,5 +1,7 @@
 //! Connections that are not kept: those of backends that have gone, what is evicted, what is beyond a smaller cap.
 
+use std::collections::HashSet;
+
 use super::sets::Replaced;
 use super::slots::{Kind, Retired, Slot, SlotState};
 use super::{At, Core, Effects};
@@ -21,11 +23,17 @@ impl<T> Core<T> {
                 self.tell_backend(index, BackendChange::Failing, &mut effects);
             }
         }
-        for gone in gone {
-            self.tell_backend(gone, BackendChange::Removed, &mut effects);
+        for gone in &gone {
+            self.tell_backend(*gone, BackendChange::Removed, &mut effects);
             // If it comes again it begins anew.
-            self.backends.get_mut(gone).begin_anew();
-            self.retire(Retired::Evicted, |slot| slot.backend == gone, now, &mut effects);
+            self.backends.get_mut(*gone).begin_anew();
+        }
+        if !gone.is_empty() {
+            // All in one pass, however many they are.
+            let is_gone: HashSet<u32> = gone.iter().copied().collect();
+            self.retire(Retired::Evicted, |slot| is_gone.contains(&slot.backend), now, &mut effects);
+        }
+        for gone in gone {
             effects.forget_error(self.backends.forget_if_unused(gone));
         }
         self.timers.plan_rebalance(now, &self.policy, self.backends.current.len(), &mut effects.is_earlier);
