@@ -109,6 +109,7 @@ impl Entry {
     /// Forgets how its uses went.
     pub(crate) fn begin_anew(&mut self) {
         self.record = Record::default();
+        self.ejections.begin_anew();
         self.stand(Standing::Full);
     }
 

@@ -106,7 +106,7 @@ impl Model {
                 break;
             }
             if tamper == Tamper::Nothing {
-                self.listener.follow(&self.core, tamper);
+                self.listener.follow(&self.core, self.now, tamper);
                 self.judge();
             }
         }

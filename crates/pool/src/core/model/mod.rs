@@ -260,7 +260,7 @@ impl Model {
             20 => self.try_claim(),
             _ => self.rare(),
         }
-        self.listener.follow(&self.core, self.tamper);
+        self.listener.follow(&self.core, self.now, self.tamper);
         self.judge();
     }
 }
