@@ -133,20 +133,18 @@ impl Entry {
         let (here, there) = (self.holds.usual(now), other.holds.usual(now));
         #[cfg(landfall_faults)]
         let here = if is_armed(Fault::ForgetHolds) { 0 } else { here };
-        if here == 0 || there == 0 {
-            return self.compare(self.load(), other, other.load()).is_le();
-        }
-        let time = |entry: &Self, each: u64| (entry.load() as u128 + 1) * u128::from(each);
-        time(self, here) * u128::from(other.weight()) <= time(other, there) * u128::from(self.weight())
+        let [here, there] = if here == 0 || there == 0 { [1, 1] } else { [here, there] };
+        let until_back = |entry: &Self, each: u64| entry.weighed((entry.load() + 1).saturating_mul(each as usize));
+        until_back(self, here) <= until_back(other, there)
     }
 }
 
 /// The backends, in places that stay the same while anything refers to them.
 #[derive(Debug, Default)]
 pub(crate) struct Backends {
+    pub(super) entries: Vec<Option<Entry>>,
     /// Places without one.
     pub(super) vacant: Vec<u32>,
-    pub(super) entries: Vec<Option<Entry>>,
     /// Those that the resolver has.
     pub(crate) current: Vec<u32>,
     /// How many probes are on their way to any of them.
@@ -157,8 +155,8 @@ pub(crate) struct Backends {
     pub(crate) with_idle: Vec<u32>,
     /// The resolver has given a set, be it empty.
     pub(crate) is_resolved: bool,
-    /// Those that the resolver has differ in priority or weight.
-    pub(super) has_ranks: bool,
+    /// Those that the resolver has differ in priority.
+    pub(super) has_priorities: bool,
 }
 
 impl Backends {
@@ -208,6 +206,11 @@ impl Backends {
     pub(crate) fn join_idle(&mut self, index: u32) {
         self.get_mut(index).idle_at = Some(self.with_idle.len() as u32);
         self.with_idle.push(index);
+    }
+
+    #[inline]
+    pub(crate) fn has_idle(&self) -> bool {
+        !self.with_idle.is_empty()
     }
 
     /// Takes the idle slot used last.

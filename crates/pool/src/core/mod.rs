@@ -77,6 +77,8 @@ pub(crate) struct Core<T> {
     is_closed: bool,
     /// There may be more than the caps allow.
     was_resized: bool,
+    /// How many connections there were when some were last let go of to move: so many there are to be again.
+    live_before_moves: usize,
     /// When those began who wait until the pool is warm.
     warming: Vec<At>,
     vacant: Vec<u32>,
@@ -92,6 +94,7 @@ impl<T> Core<T> {
             policy,
             is_closed: false,
             was_resized: false,
+            live_before_moves: 0,
             warming: Vec::new(),
             slots: Vec::new(),
             vacant: Vec::new(),

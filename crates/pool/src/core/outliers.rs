@@ -125,6 +125,8 @@ impl<T> Core<T> {
         let entry = self.backends.get_mut(backend);
         entry.ejections.note_return(now);
         entry.stand(Standing::Full);
+        // It may be preferred to what is in use, and nobody else may look for long.
+        self.timers.note_backend(now, &mut effects.is_earlier);
         self.tell_standing(backend, BackendChange::Returned, effects);
     }
 
@@ -135,6 +137,7 @@ impl<T> Core<T> {
             return;
         }
         let is_one_left = self.backends.current.iter().any(|index| self.backends.get(*index).is_available());
+        let best = self.backends.best();
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
             match self.backends.get(index).standing {
@@ -148,7 +151,10 @@ impl<T> Core<T> {
                 Standing::Ejected { until } if until <= now => {
                     self.backends.get_mut(index).stand(Standing::OnTrial { slot: None, passed: 0 });
                     self.tell_standing(index, BackendChange::OnTrial, effects);
-                    self.make_room(now, effects);
+                    // One that is not preferred has no trial for now.
+                    if self.backends.get(index).is_preferred(best) {
+                        self.make_room(now, effects);
+                    }
                 }
                 Standing::Ejected { until } => self.timers.note_backend(until, &mut effects.is_earlier),
             }

@@ -76,13 +76,7 @@ impl<T> Core<T> {
         effects
     }
 
-    pub(super) fn retire(
-        &mut self,
-        why: Retired,
-        which: impl Fn(&Slot<T>) -> bool,
-        now: At,
-        effects: &mut Effects<T>,
-    ) {
+    pub(super) fn retire(&mut self, why: Retired, which: impl Fn(&Slot<T>) -> bool, now: At, effects: &mut Effects<T>) {
         // All idle ones in one pass: to look for each in its list would take a large pool tens of milliseconds.
         self.backends.keep_idle(|index| !which(&self.slots[index as usize]));
         for index in 0..self.slots.len() as u32 {
@@ -108,11 +102,17 @@ impl<T> Core<T> {
     }
 
     pub(super) fn close_idle(&mut self, index: u32, why: CloseReason, now: At, effects: &mut Effects<T>) {
-        if let Some(connection) = self.take_idle(index, SlotState::Closing) {
-            self.tell_closing(index, why, now, effects);
-            effects.close(self.id_of(index), connection);
+        if self.let_idle_go(index, why, now, effects) {
             self.plan(now, effects);
         }
+    }
+
+    /// Closes an idle connection, if it is one, and leaves it to the caller to have others opened.
+    pub(super) fn let_idle_go(&mut self, index: u32, why: CloseReason, now: At, effects: &mut Effects<T>) -> bool {
+        let Some(connection) = self.take_idle(index, SlotState::Closing) else { return false };
+        self.tell_closing(index, why, now, effects);
+        effects.close(self.id_of(index), connection);
+        true
     }
 
     /// Takes one particular idle connection out.
