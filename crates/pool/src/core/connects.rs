@@ -170,6 +170,7 @@ impl<T> Core<T> {
         let slot = &mut self.slots[id.index as usize];
         let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
+        self.tally.connects.note(now.nanos_since(began), true);
         self.interrupts.put(id.index, interrupt);
         self.backends.probes -= u32::from(is_probe);
         let entry = self.backends.get_mut(backend);
