@@ -63,10 +63,10 @@ impl<T> Core<T> {
             return None;
         }
         // So many that the one has no fewer then than the other, each for its weight.
-        let [of_fullest, of_emptiest] = [fullest, emptiest].map(|index| entry(index).weight() as usize);
-        let more = (size(fullest) * of_emptiest).saturating_sub(size(emptiest) * of_fullest);
+        let [of_fullest, of_emptiest] = [fullest, emptiest].map(|index| u64::from(entry(index).weight()));
+        let more = (size(fullest) as u64 * of_emptiest).saturating_sub(size(emptiest) as u64 * of_fullest);
         let most = 1.max(self.counts.live() / MOVED_ONE_IN);
-        Some((fullest, (more / (of_fullest + of_emptiest)).clamp(1, most)))
+        Some((fullest, ((more / (of_fullest + of_emptiest)) as usize).clamp(1, most)))
     }
 
     /// Lets one connection go of the backend that has the most, if there is no room for another one.
