@@ -198,10 +198,11 @@ fn what_changes_is_followed_and_a_server_that_is_away_takes_nothing() {
         end(server).await;
         // Nobody answers, however often it asks: the times to live were 0.
         let mute = UdpSocket::bind(server_address).await.expect("it was ours");
+        let mut question = [0; 512];
         for _ in 0..10 {
             tokio::select! {
                 set = resolver.next() => panic!("another set: {set:?}"),
-                heard = mute.recv(&mut [0; 512]) => drop(heard.expect("somebody asks")),
+                heard = mute.recv(&mut question) => drop(heard.expect("somebody asks")),
             }
         }
         drop(mute);

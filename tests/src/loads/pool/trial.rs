@@ -1,6 +1,5 @@
 //! A pool that has ejected a backend and tries it out, terminated while the check that a trial begins with is under way.
 
-use std::io;
 use std::time::Duration;
 
 use landfall_lifecycle::{Report, Stack, TaskSet};
@@ -17,10 +16,10 @@ use crate::twin::Twin;
 /// The faults of the product that show where a backend is on trial.
 pub const TRIAL_TWINS: &[Twin] = &[Twin::product("pool/leave-trial", Kind::Socket).named("tcp 127.0.0.1:")];
 
-/// Connects, and checks a connection by waiting for a word that never comes.
-struct Silent;
+/// Connects, and checks a connection for ever.
+struct Patient;
 
-impl Connector for Silent {
+impl Connector for Patient {
     type Connection = TcpStream;
 
     async fn connect(&self, backend: &Backend, _: &ConnectCx) -> Result<Connected<TcpStream>, BoxError> {
@@ -31,11 +30,9 @@ impl Connector for Silent {
         Ok(stream.into())
     }
 
-    async fn is_valid(&self, stream: &mut TcpStream) -> Result<(), BoxError> {
-        match stream.read_u8().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(io::Error::new(error.kind(), "it was closed instead").into()),
-        }
+    async fn is_valid(&self, _: &mut TcpStream) -> Result<(), BoxError> {
+        // Nor does the other side's end end it.
+        std::future::pending().await
     }
 }
 
@@ -57,7 +54,7 @@ pub async fn trial(course: Course) -> Result<Report, BodyError> {
     policy.ejection_failures = Some(1);
     (policy.ejection_time, policy.ejection_time_max) = (Duration::from_millis(1), Duration::from_millis(10));
     let resolver = FixedResolver::new([sound, fails]);
-    let pool = Pool::builder("pool").resolver(resolver).connector(Silent).policy(policy).build()?;
+    let pool = Pool::builder("pool").resolver(resolver).connector(Patient).policy(policy).build()?;
     let stack = Stack::new("stack");
     stack.push(peers)?;
     stack.push(pool.clone())?;
