@@ -53,6 +53,7 @@ pub(crate) use self::tally::{Noted, Tally};
 use self::timers::Timers;
 pub(crate) use crate::change::{Check, SlotId};
 use crate::change::{CloseReason, SlotChange};
+use crate::claim::ConnectError;
 use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
@@ -81,6 +82,9 @@ pub(crate) struct Core<T> {
     live_before_moves: usize,
     /// When those began who wait until the pool is warm.
     warming: Vec<At>,
+    /// How many backends there were and what the last connect came to when claims last failed because nothing was
+    /// online. They are told later, when a backend may have come back.
+    outage: (usize, Option<ConnectError>),
     vacant: Vec<u32>,
     interrupts: Interrupts,
     journal: Arc<Journal>,
@@ -96,6 +100,7 @@ impl<T> Core<T> {
             was_resized: false,
             live_before_moves: 0,
             warming: Vec::new(),
+            outage: (0, None),
             slots: Vec::new(),
             vacant: Vec::new(),
             interrupts: Interrupts::default(),
