@@ -1,5 +1,7 @@
 //! Backends with priorities and weights.
 
+use std::time::Duration;
+
 use landfall_pool::{FixedResolver, Policy, Pool, Standing};
 use tokio::time::{Instant, sleep};
 
@@ -172,7 +174,7 @@ fn a_better_one_that_has_never_answered_takes_nothing_from_those_that_serve() {
         while began.elapsed() < 30 * SECOND {
             let asked = Instant::now();
             let handle = pool.claim().await.unwrap();
-            assert_eq!((asked.elapsed(), handle.backend().address), (MS * 0, backend(1).address));
+            assert_eq!((asked.elapsed(), handle.backend().address), (Duration::ZERO, backend(1).address));
             sleep(100 * MS).await;
         }
         assert!(net.alive_at(1) >= 1, "of four as many make way as there may be attempts");
