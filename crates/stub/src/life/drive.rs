@@ -219,6 +219,22 @@ impl Core {
         self.life.send_if_modified(|life| event.take().is_some_and(|event| life.on(of.number, event)))
     }
 
+    /// Has the generation that is there, or that another is to follow, end by a stop, and no other follow it. Gives it, and
+    /// whether it was the wait for the next one that was ended. None if nothing is there.
+    ///
+    /// All under one lock: else the next one of its series might begin in between, and nobody would wait for its end.
+    pub(crate) fn stop(&self) -> Option<(Arc<Generation>, bool)> {
+        let mut stopped = None;
+        self.life.send_if_modified(|life| {
+            let Some(generation) = life.generation().cloned() else { return false };
+            generation.series.stop.cancel();
+            let number = generation.number;
+            stopped = Some((generation, life.is_delayed_after(number)));
+            life.on(number, Event::End(CloseCause::Stopped))
+        });
+        stopped
+    }
+
     /// How `number` is ending.
     fn closed(&self, number: u64) -> Option<Closed> {
         match &*self.life.borrow() {
