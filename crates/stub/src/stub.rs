@@ -212,7 +212,8 @@ impl Stub {
         if let Life::Idle(Some(ended)) = &*life { Some(ended.closed.clone()) } else { None }
     }
 
-    /// Starts the plugin and serves until it is stopped; cancelling `token` stops it.
+    /// Starts the plugin and serves until it is stopped; cancelling `token` stops it. With a token that is cancelled
+    /// already it does nothing.
     ///
     /// With a [`Reconnect`](crate::Reconnect) it serves on after losses, and waits for a runtime that is not up yet.
     ///
@@ -225,6 +226,10 @@ impl Stub {
     ///
     /// Dropping it while the plugin starts stops it. Dropped later, the plugin goes on, and is the caller's to stop.
     pub async fn run(&self, token: &CancellationToken) -> Result<(), RunError> {
+        if token.is_cancelled() {
+            // What somebody else has started is not this one's to stop.
+            return Ok(());
+        }
         let started = tokio::select! {
             biased;
             () = token.cancelled() => None,

@@ -248,6 +248,20 @@ async fn run_tells_a_loss_from_a_stop() {
     end(stub, runtime).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn run_with_a_token_that_is_cancelled_already_stops_nobody() {
+    let runtime = TestRuntime::new();
+    let stub = plugin(&runtime).build().expect("sound");
+    let token = CancellationToken::new();
+    token.cancel();
+    assert!(soon("run", stub.run(&token)).await.is_ok());
+    assert_eq!((stub.phase(), runtime.connections()), (Phase::Idle, 0));
+    soon("start", stub.start()).await.expect("started");
+    assert!(soon("run", stub.run(&token)).await.is_ok());
+    assert_eq!(stub.phase(), Phase::Serving, "another has started it");
+    end(stub, runtime).await;
+}
+
 /// A socket that says whether it is open.
 struct Counted {
     io: DuplexStream,
