@@ -62,6 +62,11 @@ impl Session {
         }
     }
 
+    /// Why the plugin did not accept its configuration, if it has one by now.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.configured.borrow().as_ref()?.as_ref().err().cloned()
+    }
+
     async fn answer(&self, mut request: Request) -> Result<Vec<u8>, Status> {
         if request.service != PLUGIN_SERVICE {
             let message = format!("this plugin has no service {:?}", request.service);
