@@ -272,7 +272,7 @@ async fn write_batch(
 ) -> std::io::Result<()> {
     let mut next = Some(first);
     scratch.clear();
-    // Kept until they are written: with them go their slots.
+    // Kept until they are written: with them go the slots of requests.
     let mut batch = Vec::new();
     while let Some(taken) = next {
         let (channel, head) = taken.head();

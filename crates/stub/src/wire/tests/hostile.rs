@@ -126,6 +126,25 @@ async fn at_most_64_handlers_run_and_the_next_request_is_refused() {
     plugin.end().await;
 }
 
+/// Whoever has read an answer may send the next request at once. Its slot is free by then, though the writer is not done.
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_free_when_its_answer_can_be_read() {
+    let limits = Limits { handlers_max: 1, ..LIMITS };
+    let (ours, mut peer) = duplex(64 << 10);
+    let flush = Arc::new(Semaphore::new(0));
+    let plugin = End::open(Connection::new(SlowToFlush::new(ours, &flush)), Role::Plugin, &limits);
+    for nth in 0..5 {
+        let stream = 2 * nth + 1;
+        send(&mut peer, &framed(Channel::Plugin, Kind::Request, stream, &request("echo", 0))).await;
+        // Until the request has been taken, or refused; the answer before it is in the midst of being flushed.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        flush.add_permits(usize::from(nth > 0));
+        assert_eq!(next_answer(&mut peer).await, (stream, Ok(Bytes::new())));
+    }
+    flush.add_permits(1);
+    plugin.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn at_most_64_calls_wait_for_their_answers() {
     let (plugin, _peer) = End::facing_peer(&LIMITS);
