@@ -179,6 +179,23 @@ async fn abandoned_calls_to_a_peer_that_reads_nothing_stay_bounded() {
     plugin.end().await;
 }
 
+/// A peer that reads nothing for the timeout is given up; one that reads slowly is not, however long a message takes it.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_slowly_gets_all_of_a_long_answer() {
+    let (plugin, mut peer) = End::facing_peer(&LIMITS);
+    let mut long = RequestBody::decode(&request("echo", 0)[..]).expect("a request");
+    long.payload = vec![7; 1 << 20].into();
+    send(&mut peer, &framed(Channel::Plugin, Kind::Request, 1, &long.encode_to_vec())).await;
+    let (mut sevens, mut part) = (0, [0; 32 << 10]);
+    while sevens < 1 << 20 {
+        tokio::time::sleep(LIMITS.write_timeout / 2).await;
+        let bytes = peer.read(&mut part).await.expect("it is open");
+        assert!(bytes > 0, "it was given up after {sevens} bytes");
+        sevens += part[..bytes].iter().filter(|byte| **byte == 7).count();
+    }
+    plugin.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_flood_that_reads_nothing_ends_the_connection() {
     let (plugin, mut peer) = End::facing_peer(&LIMITS);
