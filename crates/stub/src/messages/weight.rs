@@ -73,6 +73,15 @@ impl Shape {
     }
 }
 
+/// How often a message has a field.
+pub(super) fn count(mut message: &[u8], field: u32) -> Result<usize, Malformed> {
+    let mut times = 0;
+    while !message.is_empty() {
+        times += usize::from(next(&mut message)?.0 == field);
+    }
+    Ok(times)
+}
+
 enum Value<'a> {
     Number,
     Bytes(&'a [u8]),
