@@ -24,7 +24,7 @@ use super::server::{Running, Server, Service};
 use crate::faults::{Fault, forgotten, is_armed};
 
 /// How much the reader takes at once, and about how much the writer gathers before it writes.
-const CHUNK_BYTES: usize = 64 << 10;
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 
 /// What one connection may hold, and for how long it may stall.
 #[derive(Clone, Debug)]
@@ -198,17 +198,29 @@ impl Wire {
         let mut down = pin!(self.0.down.cancelled());
         let mut buffer = vec![0; CHUNK_BYTES];
         loop {
-            let bytes = tokio::select! {
+            let next = async {
+                match decoder.room() {
+                    // Most of a long message: it is copied out of the socket, and not once more.
+                    Some(mut body) => read.read_buf(&mut body).await.map(|bytes| (bytes, true)),
+                    None => read.read(&mut buffer).await.map(|bytes| (bytes, false)),
+                }
+            };
+            let (bytes, is_of_body) = tokio::select! {
                 // The end first: a flood must not hide it.
                 biased;
                 () = &mut down => return None,
-                result = read.read(&mut buffer) => match result {
-                    Ok(0) => return Some(decoder.end()),
-                    Ok(bytes) => bytes,
+                result = next => match result {
+                    Ok((0, _)) => return Some(decoder.end()),
+                    Ok(read) => read,
                     Err(error) => return Some(error.into()),
                 },
             };
-            if let Err(loss) = decoder.push(&buffer[..bytes], &mut |message| self.take(message)) {
+            let mut sink = |message| self.take(message);
+            let taken = match is_of_body {
+                true => decoder.filled(bytes, &mut sink),
+                false => decoder.push(&buffer[..bytes], &mut sink),
+            };
+            if let Err(loss) = taken {
                 return Some(loss);
             }
             // A peer that never pauses must not keep this task from being aborted.
