@@ -201,7 +201,8 @@ impl Stub {
 
     /// Waits until no generation is left, and says how the last one ended; none if there was none.
     ///
-    /// While the plugin is to start again by itself ([`Reconnect`](crate::Reconnect)) it waits on.
+    /// While the plugin is to start again by itself ([`Reconnect`](crate::Reconnect)) it waits on. Awaited by a handler, or
+    /// by an `on_close` that such a start is to follow, it would wait for itself.
     ///
     /// # Cancel safety
     ///
