@@ -126,9 +126,11 @@ impl Session {
     }
 
     async fn synchronize(&self, cx: HandlerCx, part: Bytes, weight: usize) -> Result<Vec<u8>, Status> {
+        // They are held until the handler has returned, so that a runtime cannot begin one after the other.
         let Some(Parts { all, held: _held }) = self.add_part(&part, weight)? else {
             return Ok(SynchronizeResponse { update: Vec::new(), more: true }.encode_to_vec());
         };
+        // The handler may take its time, and what was made of them is all it needs.
         drop(part);
         let update = match &self.plugin.handlers.synchronize {
             None => Vec::new(),
