@@ -16,7 +16,7 @@ pub(super) struct Store {
     bytes_max: usize,
     /// For the reader: there is something, or nothing comes any more.
     filled: Notify,
-    /// For the worker: there is room, or the reader has gone.
+    /// For the worker, which waits for both at once: there is room, or the reader has gone.
     emptied: Notify,
 }
 
@@ -123,12 +123,13 @@ impl Store {
         let records = std::mem::take(&mut state.records);
         drop(state);
         drop(records);
-        self.emptied.notify_one();
+        self.emptied.notify_waiters();
     }
 
     /// Waits until there is room; false if the reader has gone. Cancel safe.
     pub(super) async fn has_room(&self) -> bool {
         loop {
+            let emptied = self.emptied.notified();
             {
                 let state = self.lock();
                 match state.end {
@@ -137,14 +138,18 @@ impl Store {
                     End::Failed(_) | End::Over | End::Left => return false,
                 }
             }
-            self.emptied.notified().await;
+            emptied.await;
         }
     }
 
     /// Waits until the reader has gone. Cancel safe.
     pub(super) async fn left(&self) {
-        while !matches!(self.lock().end, End::Left) {
-            self.emptied.notified().await;
+        loop {
+            let emptied = self.emptied.notified();
+            if matches!(self.lock().end, End::Left) {
+                return;
+            }
+            emptied.await;
         }
     }
 
@@ -155,7 +160,7 @@ impl Store {
                 if let Some(record) = state.records.pop_front() {
                     state.bytes -= record.bytes();
                     drop(state);
-                    self.emptied.notify_one();
+                    self.emptied.notify_waiters();
                     return Some(Ok(record));
                 }
                 match std::mem::replace(&mut state.end, End::Over) {

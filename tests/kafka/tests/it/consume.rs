@@ -64,6 +64,27 @@ fn a_slow_reader_stops_the_asking() {
     });
 }
 
+/// Each record that is taken makes room, also if it is the only one that there is room for.
+#[test]
+fn a_store_of_one_record_is_filled_again_and_again() {
+    guarded(1, |cluster| async move {
+        let kafka = client(&cluster).await;
+        let producer = producer(&kafka).await;
+        let texts: Vec<_> = numbers(0, 20).iter().map(|number| number.repeat(1_024)).collect();
+        for text in &texts {
+            producer.send(message(text)).unwrap().await.unwrap().unwrap();
+        }
+        let mut consumer = consumer_with(&kafka, |settings| {
+            settings.prefetch_records = 1;
+            settings.fetch_bytes_max = 1_024;
+        })
+        .await;
+        let all = tokio::time::timeout(secs(60), read(&mut consumer, 20)).await;
+        assert!(all.is_ok_and(|all| all == texts), "{} records wait", consumer.waiting());
+        end(&kafka).await;
+    });
+}
+
 #[test]
 fn an_offset_out_of_range_ends_a_consumer_or_begins_anew_as_told() {
     guarded(1, |cluster| async move {
