@@ -97,6 +97,7 @@ pub(crate) fn encode(messages: &[&Message], origin: Origin) -> Result<Bytes, Str
 /// Reads all whole batches from an offset on; what was cut off at the end comes again.
 pub(crate) fn decode(mut bytes: Bytes, from: i64) -> Batches {
     let mut batches = Batches { next: from, ..Batches::default() };
+    let is_nothing = bytes.is_empty();
     while bytes.len() >= HEAD {
         let (first, length) = (bytes.get_i64(), bytes.get_i32());
         let Ok(length) = usize::try_from(length) else {
@@ -112,6 +113,10 @@ pub(crate) fn decode(mut bytes: Bytes, from: i64) -> Batches {
             batches.corrupt = Some((first, error));
             break;
         }
+    }
+    // A broker gives one batch whole, however large: asking again would give the same.
+    if !is_nothing && batches.next == from && batches.corrupt.is_none() {
+        batches.corrupt = Some((from, BatchError::Malformed { what: "nothing whole came from that offset on" }));
     }
     batches
 }
@@ -132,7 +137,7 @@ fn read(mut batch: Bytes, first: i64, batches: &mut Batches) -> Result<(), Batch
         return Err(BatchError::Checksum { said, found });
     }
     let attributes = batch.get_i16();
-    let last = add(first, i64::from(batch.get_i32()))?;
+    let next = add(first, i64::from(batch.get_i32()) + 1)?;
     let timestamp = batch.get_i64();
     // Last time, producer, epoch, sequence: of no interest to a reader of what is committed.
     batch.advance(8 + 8 + 2 + 4);
@@ -149,15 +154,20 @@ fn read(mut batch: Bytes, first: i64, batches: &mut Batches) -> Result<(), Batch
         if let Some(codec) = codec {
             return Err(BatchError::Compressed { codec });
         }
+        let mut least = first;
         for _ in 0..count {
             let record = record(&mut batch, first, timestamp)?;
+            if !(least..next).contains(&record.offset) {
+                return Err(BatchError::Malformed { what: "a record's offset is not in its place" });
+            }
+            least = record.offset + 1;
             // A broker gives whole batches, also those that begin before what was asked for.
             if record.offset >= batches.next {
                 batches.records.push(record);
             }
         }
     }
-    batches.next = batches.next.max(add(last, 1)?);
+    batches.next = batches.next.max(next);
     Ok(())
 }
 
@@ -269,6 +279,28 @@ mod tests {
         };
         assert!(matches!(judged(&billions), (12, BatchError::Malformed { .. })));
         assert!(matches!(judged(&|bad| bad[8] = 0xff), (12, BatchError::Malformed { .. })));
+        // Its one record is before it, and behind it.
+        for delta in [1, 2] {
+            let elsewhere = |bad: &mut Vec<u8>| {
+                bad[64] = delta;
+                resealed(bad);
+            };
+            let what = "a record's offset is not in its place";
+            assert_eq!(judged(&elsewhere), (12, BatchError::Malformed { what }));
+        }
+    }
+
+    #[test]
+    fn what_would_be_asked_for_again_and_again_is_an_error() {
+        let whole = batch(&["a", "b"], 10);
+        let cut = &whole[..whole.len() - 1];
+        // Cut off in its header, in its records, and one that ends before what was asked for.
+        for (bytes, from) in [(&whole[..5], 10), (cut, 10), (&whole[..], 12)] {
+            let read = decode(bytes.to_vec().into(), from);
+            assert_eq!((read.records.len(), read.next), (0, from));
+            assert!(matches!(read.corrupt, Some((at, BatchError::Malformed { .. })) if at == from), "{read:?}");
+        }
+        assert_eq!(decode(Bytes::new(), 10), Batches { next: 10, ..Batches::default() });
     }
 
     #[test]

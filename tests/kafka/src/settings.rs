@@ -171,7 +171,7 @@ pub struct ConsumerSettings {
     pub begin: Begin,
     /// What it does when its offset is out of range. Default: it fails.
     pub out_of_range: OutOfRange,
-    /// Bytes that are asked for at once, 1 KiB to 1 GiB; a batch that is larger by itself comes whole. Default 1 MiB.
+    /// Bytes that are asked for at once, 1 KiB to half of [`frame_bytes_max`](Settings::frame_bytes_max); a batch that is larger by itself comes whole. Default 1 MiB.
     pub fetch_bytes_max: usize,
     /// How long a broker waits for records when there are none. Default 500 ms.
     pub fetch_wait_max: Duration,
@@ -196,8 +196,12 @@ impl Default for ConsumerSettings {
 }
 
 impl ConsumerSettings {
-    pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        number("fetch_bytes_max", self.fetch_bytes_max, 1_024, 1024 * 1024 * 1024, "1 KiB to 1 GiB")?;
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
+        if self.fetch_bytes_max > settings.frame_bytes_max / 2 {
+            let (field, value) = ("fetch_bytes_max", self.fetch_bytes_max.to_string());
+            return Err(SettingsError { field, value, allowed: "half of frame_bytes_max at most" });
+        }
+        number("fetch_bytes_max", self.fetch_bytes_max, 1_024, usize::MAX, "at least 1 KiB")?;
         number("prefetch_records", self.prefetch_records, 1, 1_000_000, "1 to 1000000")?;
         number("prefetch_bytes", self.prefetch_bytes, 1, usize::MAX, "at least 1")?;
         time("fetch_wait_max", self.fetch_wait_max)
@@ -257,6 +261,11 @@ mod tests {
         let producer = ProducerSettings { in_flight_max: 6, ..ProducerSettings::default() };
         let error = producer.check().unwrap_err();
         assert_eq!(error.to_string(), "in_flight_max is 6: allowed is 1 to 5");
-        assert_eq!(ConsumerSettings::default().check(), Ok(()));
+        let mut settings = Settings::new(Vec::new());
+        assert_eq!(ConsumerSettings::default().check(&settings), Ok(()));
+        // Else each answer would be refused, and its connection with it.
+        settings.frame_bytes_max = 1024 * 1024;
+        let error = ConsumerSettings::default().check(&settings).unwrap_err();
+        assert_eq!(error.to_string(), "fetch_bytes_max is 1048576: allowed is half of frame_bytes_max at most");
     }
 }

@@ -41,13 +41,16 @@ pub(super) async fn offset(link: &Link, (topic, partition): (&Arc<str>, i32), be
         .with_partition_index(partition)
         .with_current_leader_epoch(NO_EPOCH)
         .with_timestamp(timestamp);
-    let topic = ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![asked]);
+    let asked_topic = name(topic);
+    let topic = ListOffsetsTopic::default().with_name(asked_topic.clone()).with_partitions(vec![asked]);
     let request = ListOffsetsRequest::default()
         .with_replica_id(CLIENT)
         .with_isolation_level(READ_COMMITTED)
         .with_topics(vec![topic]);
     let response = link.call(&request).await?;
-    let answer = response.topics.first().and_then(|topic| topic.partitions.first()).ok_or(FetchError::Nothing)?;
+    let of_topic = response.topics.iter().filter(|answer| answer.name == asked_topic);
+    let answer = of_topic.flat_map(|topic| &topic.partitions).find(|answer| answer.partition_index == partition);
+    let answer = answer.ok_or(FetchError::Nothing)?;
     match answer.error_code.err() {
         None => Ok(answer.offset),
         Some(error) => Err(FetchError::Broker(error)),
@@ -69,7 +72,8 @@ pub(super) async fn batches(
         .with_current_leader_epoch(NO_EPOCH)
         .with_fetch_offset(offset)
         .with_partition_max_bytes(bytes_max);
-    let topic = FetchTopic::default().with_topic(name(topic)).with_partitions(vec![asked]);
+    let asked_topic = name(topic);
+    let topic = FetchTopic::default().with_topic(asked_topic.clone()).with_partitions(vec![asked]);
     let request = FetchRequest::default()
         .with_replica_id(CLIENT)
         .with_max_wait_ms(i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX))
@@ -77,11 +81,13 @@ pub(super) async fn batches(
         .with_max_bytes(bytes_max)
         .with_isolation_level(READ_COMMITTED)
         .with_topics(vec![topic]);
-    let mut response = link.call(&request).await?;
+    let response = link.call(&request).await?;
     if let Some(error) = response.error_code.err() {
         return Err(FetchError::Broker(error));
     }
-    let answer = response.responses.pop().and_then(|mut topic| topic.partitions.pop()).ok_or(FetchError::Nothing)?;
+    let of_topic = response.responses.into_iter().filter(|answer| answer.topic == asked_topic);
+    let answer = of_topic.flat_map(|topic| topic.partitions).find(|answer| answer.partition_index == partition);
+    let answer = answer.ok_or(FetchError::Nothing)?;
     match answer.error_code.err() {
         None => Ok(answer.records.unwrap_or_default()),
         Some(error) => Err(FetchError::Broker(error)),

@@ -87,7 +87,9 @@ pub(crate) fn decoded<A: Api>(mut frame: Bytes) -> Result<A::Response, FrameErro
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
+    use kafka_protocol::messages::{
+        ApiVersionsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest,
+    };
 
     use super::*;
 
@@ -129,7 +131,11 @@ mod tests {
             let length = usize::from(next() % 80);
             let bytes: Bytes = (0..length).map(|_| if next() < 160 { next() % 4 } else { next() }).collect();
             drop(decoded::<MetadataRequest>(bytes.clone()));
-            drop(decoded::<ApiVersionsRequest>(bytes));
+            drop(decoded::<ApiVersionsRequest>(bytes.clone()));
+            drop(decoded::<InitProducerIdRequest>(bytes.clone()));
+            drop(decoded::<ProduceRequest>(bytes.clone()));
+            drop(decoded::<ListOffsetsRequest>(bytes.clone()));
+            drop(decoded::<FetchRequest>(bytes));
         }
     }
 }
