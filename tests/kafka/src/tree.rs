@@ -10,7 +10,7 @@ use landfall_supervise::{ChildSpec, StartChildError, StartError, Supervisor, Tre
 
 use crate::client::{self, Directory, TopicError, supervisor_of};
 use crate::consumer::{self, Consumer};
-use crate::producer::{self, FlushEnd, Producer};
+use crate::producer::{self, FlushBegin, Producer};
 use crate::settings::{ConsumerSettings, ProducerSettings, Settings, SettingsError};
 
 const CLIENTS: &str = "clients";
@@ -37,7 +37,7 @@ pub struct Kafka {
     root: Supervisor,
     directory: Arc<Directory>,
     settings: Arc<Settings>,
-    flush_end: Arc<FlushEnd>,
+    flush_begin: Arc<FlushBegin>,
 }
 
 /// A client was not started.
@@ -105,7 +105,7 @@ impl Kafka {
         let root = Supervisor::builder("kafka").clock(settings.clock.clone());
         let root = root.child(ChildSpec::supervisor(CLIENTS, clients)).child(empty(PRODUCERS)).child(empty(CONSUMERS));
         let root = root.start().await?;
-        Ok(Self { root, directory, settings, flush_end: Arc::default() })
+        Ok(Self { root, directory, settings, flush_begin: Arc::default() })
     }
 
     /// Waits until the partitions of a topic are known.
@@ -139,7 +139,7 @@ impl Kafka {
         settings.check()?;
         let producers = self.root.supervisor(PRODUCERS).ok_or(PartitionError::Terminating)?;
         let topic: Arc<str> = topic.into();
-        let of = (&self.settings, &self.directory, &self.flush_end);
+        let of = (&self.settings, &self.directory, &self.flush_begin);
         let (producer, [records, worker]) = producer::made(&topic, partition, of, settings)?;
         // Both are asked for at once, and started in this order: whoever drops this leaves both or none.
         let (records, worker) = join(producers.start_child(records), producers.start_child(worker)).await;
@@ -163,7 +163,7 @@ impl Kafka {
         partition: i32,
         settings: ConsumerSettings,
     ) -> Result<Consumer, PartitionError> {
-        settings.check()?;
+        settings.check(&self.settings)?;
         let consumers = self.root.supervisor(CONSUMERS).ok_or(PartitionError::Terminating)?;
         let topic: Arc<str> = topic.into();
         let (consumer, child) = consumer::made(&topic, partition, (&self.settings, &self.directory), settings);

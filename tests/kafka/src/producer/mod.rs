@@ -118,15 +118,14 @@ fn not_taken(error: PutError<Message>) -> SendError {
     SendError::NotTaken(Box::new(error))
 }
 
-/// Until when producers that are ended may go on sending: one instant for all, so that their times do not add up.
+/// When the first producer was ended: the times of all count from then, so that they do not add up.
 #[derive(Debug, Default)]
-pub(crate) struct FlushEnd(OnceLock<Instant>);
+pub(crate) struct FlushBegin(OnceLock<Instant>);
 
-impl FlushEnd {
-    fn within(&self, flush_max: Duration) -> Instant {
-        // A producer with a shorter time ends by its own.
-        let now = Instant::now();
-        (*self.0.get_or_init(|| now + flush_max)).min(now + flush_max)
+impl FlushBegin {
+    /// Until when a producer that is ended now may go on sending.
+    fn end(&self, flush_max: Duration) -> Instant {
+        *self.0.get_or_init(Instant::now) + flush_max
     }
 }
 
@@ -134,7 +133,7 @@ impl FlushEnd {
 pub(crate) fn made(
     topic: &Arc<str>,
     partition: i32,
-    (settings, directory, flush_end): (&Arc<Settings>, &Arc<Directory>, &Arc<FlushEnd>),
+    (settings, directory, flush_begin): (&Arc<Settings>, &Arc<Directory>, &Arc<FlushBegin>),
     producer: ProducerSettings,
 ) -> Result<(Producer, [ChildSpec; 2]), BuildError> {
     let name = format!("records {topic}-{partition}");
@@ -150,10 +149,23 @@ pub(crate) fn made(
         directory: Arc::clone(directory),
         settings: Arc::clone(settings),
         producer,
-        flush_end: Arc::clone(flush_end),
+        flush_begin: Arc::clone(flush_begin),
     };
     let run = move |cx| worker.clone().run(cx);
     let restart = RestartType::Transient.delayed(settings.reconnect);
     let worker = ChildSpec::worker(format!("producer {topic}-{partition}"), run).restart(restart).shutdown(stop_max);
     Ok((handle, [ChildSpec::instance(name, backlog), worker]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flush_has_its_own_time_and_they_do_not_add_up() {
+        let flush = FlushBegin::default();
+        let short = flush.end(Duration::from_secs(1));
+        assert_eq!(flush.end(Duration::from_secs(5)) - short, Duration::from_secs(4));
+        assert_eq!(flush.end(Duration::from_secs(1)), short);
+    }
 }

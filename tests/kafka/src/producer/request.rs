@@ -23,6 +23,8 @@ pub(super) enum Verdict {
     NotHere(ResponseError),
     /// It was not, and never will be.
     Never(ResponseError),
+    /// The same, as it is too large in one piece.
+    TooLarge(ResponseError),
     /// Nobody knows.
     Unclear(ResponseError),
 }
@@ -46,12 +48,17 @@ pub(super) fn produce(
     Ok(ProduceRequest::default().with_acks(acks).with_timeout_ms(broker_timeout(settings)).with_topic_data(vec![topic]))
 }
 
-/// What an answer says of the one batch that was asked for.
-pub(super) fn verdict(response: &ProduceResponse) -> Verdict {
-    let answer = response.responses.first().and_then(|topic| topic.partition_responses.first());
+/// What an answer says of the one batch that was asked for, of so many records.
+pub(super) fn verdict(response: &ProduceResponse, (topic, partition, count): (&Arc<str>, i32, usize)) -> Verdict {
+    let of_topic = response.responses.iter().filter(|answer| *answer.name.0 == **topic);
+    let answer = of_topic.flat_map(|topic| &topic.partition_responses).find(|answer| answer.index == partition);
     // An answer to something else: the batch may have been written.
     let Some(answer) = answer else { return Verdict::Unclear(ResponseError::UnknownServerError) };
-    let Some(error) = answer.error_code.err() else { return Verdict::Written(answer.base_offset) };
+    let Some(error) = answer.error_code.err() else {
+        let first = answer.base_offset;
+        let is_one = first >= 0 && i64::try_from(count).is_ok_and(|count| first.checked_add(count).is_some());
+        return if is_one { Verdict::Written(first) } else { Verdict::Unclear(ResponseError::UnknownServerError) };
+    };
     match error {
         ResponseError::NotLeaderOrFollower
         | ResponseError::UnknownTopicOrPartition
@@ -67,9 +74,8 @@ pub(super) fn verdict(response: &ProduceResponse) -> Verdict {
         | ResponseError::CorruptMessage
         | ResponseError::CoordinatorLoadInProgress
         | ResponseError::ThrottlingQuotaExceeded => Verdict::NotNow(error),
-        ResponseError::MessageTooLarge
-        | ResponseError::RecordListTooLarge
-        | ResponseError::InvalidRecord
+        ResponseError::MessageTooLarge | ResponseError::RecordListTooLarge => Verdict::TooLarge(error),
+        ResponseError::InvalidRecord
         | ResponseError::InvalidTimestamp
         | ResponseError::InvalidRequiredAcks
         | ResponseError::InvalidTopicException
@@ -89,4 +95,36 @@ pub(super) async fn identify(link: &Link) -> Result<Result<Identity, ResponseErr
         None => Ok(Identity { producer: response.producer_id.0, epoch: response.producer_epoch }),
         Some(error) => Err(error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+
+    use super::*;
+
+    fn judged(name: &'static str, partition: i32, base_offset: i64, error: i16) -> Verdict {
+        let answer = PartitionProduceResponse::default().with_index(partition).with_base_offset(base_offset);
+        let answer = answer.with_error_code(error);
+        let topic = TopicProduceResponse::default().with_name(TopicName(StrBytes::from_static_str(name)));
+        let topic = topic.with_partition_responses(vec![answer]);
+        verdict(&ProduceResponse::default().with_responses(vec![topic]), (&"t".into(), 0, 3))
+    }
+
+    #[test]
+    fn an_answer_counts_for_the_partition_that_it_names() {
+        assert_eq!(judged("t", 0, 7, 0), Verdict::Written(7));
+        for other in [judged("t", 1, 7, 0), judged("u", 0, 7, 0), judged("u", 0, -1, 10)] {
+            assert!(matches!(other, Verdict::Unclear(_)), "{other:?}");
+        }
+        assert!(matches!(judged("t", 0, -1, 10), Verdict::TooLarge(_)));
+    }
+
+    #[test]
+    fn an_offset_that_cannot_be_is_no_answer() {
+        for offset in [-1, i64::MIN, i64::MAX - 2, i64::MAX] {
+            assert!(matches!(judged("t", 0, offset, 0), Verdict::Unclear(_)), "{offset}");
+        }
+        assert_eq!(judged("t", 0, i64::MAX - 3, 0), Verdict::Written(i64::MAX - 3));
+    }
 }

@@ -58,16 +58,11 @@ impl Window {
         self.identity
     }
 
-    /// Becomes somebody else. What is out is numbered anew: it was never sent, or was given up.
+    /// Becomes somebody else. What is out is numbered anew: it is known not to be written.
     pub(super) fn become_known_as(&mut self, identity: Identity) {
         self.identity = Some(identity);
         self.is_known = false;
         self.next = 0;
-        self.renumber(0);
-    }
-
-    fn renumber(&mut self, first: i32) {
-        self.next = first;
         for batch in &mut self.batches {
             batch.sequence = self.next;
             self.next += batch.count();
@@ -77,7 +72,12 @@ impl Window {
     /// Whether another batch may be sent. The first of an identity goes alone: before it is accepted, a broker takes the
     /// one behind it for the first.
     pub(super) fn has_room(&self, in_flight_max: usize) -> bool {
-        self.batches.len() < if self.is_known { in_flight_max } else { 1 }
+        // With its numbers used up, what is out comes to its end first.
+        self.next <= SEQUENCE_MAX && self.batches.len() < self.sent_max(in_flight_max)
+    }
+
+    fn sent_max(&self, in_flight_max: usize) -> usize {
+        if self.is_known { in_flight_max } else { 1 }
     }
 
     pub(super) fn push(&mut self, records: Vec<Committed<Message, Sent>>) {
@@ -94,9 +94,15 @@ impl Window {
         self.batches.front_mut()
     }
 
-    /// The first that is not sent on the connection that is there now.
-    pub(super) fn unsent(&mut self) -> Option<&mut Batch> {
-        self.batches.iter_mut().find(|batch| batch.answer.is_none())
+    /// How many records the oldest batch has.
+    pub(super) fn front_count(&self) -> usize {
+        self.batches.front().map_or(0, |batch| batch.records.len())
+    }
+
+    /// The first that is not sent on the connection that is there now, if one more may be.
+    pub(super) fn unsent(&mut self, in_flight_max: usize) -> Option<&mut Batch> {
+        let sent_max = self.sent_max(in_flight_max);
+        self.batches.iter_mut().take(sent_max).find(|batch| batch.answer.is_none())
     }
 
     /// What was sent is to be sent again: answers that come are for nobody.
@@ -120,14 +126,28 @@ impl Window {
         }
     }
 
-    /// The oldest batch was refused for good, so its numbers are free again; those behind it were not written either.
+    /// The oldest batch was refused for good, so those behind it were not written either. They are sent again by somebody
+    /// else: what came before over a lost connection may still be read by the broker, and must not pass for something
+    /// that has taken over its number.
     pub(super) fn refused(&mut self, refused: &Refused) {
         let Some(batch) = self.batches.pop_front() else { return };
         self.recall();
-        self.renumber(batch.sequence);
+        self.identity = None;
         for record in batch.records {
             record.answer(Err(refused.clone()));
         }
+    }
+
+    /// The oldest batch is too large for the broker: it is sent again in halves. False if it is a single record.
+    pub(super) fn halve(&mut self) -> bool {
+        let Some(batch) = self.batches.front_mut().filter(|batch| batch.records.len() > 1) else { return false };
+        let records = batch.records.split_off(batch.records.len() / 2);
+        // Both are numbered when the producer has become somebody else.
+        let rest = Batch { sequence: batch.sequence, records, answer: None };
+        self.batches.insert(1, rest);
+        self.recall();
+        self.identity = None;
+        true
     }
 
     /// Nothing of what is out is sent again: it may have been written, or may not. What comes later is by somebody else.
@@ -138,5 +158,25 @@ impl Window {
                 record.give_up();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A window that is never empty would count on beyond what a number can be.
+    #[test]
+    fn with_its_numbers_used_up_a_producer_sends_no_more_until_it_is_somebody_else() {
+        let identity = Identity { producer: 1, epoch: 0 };
+        let mut window = Window { identity: Some(identity), is_known: true, next: SEQUENCE_MAX, ..Window::default() };
+        assert!(window.has_room(5));
+        window.push(Vec::new());
+        window.next += 1;
+        assert_eq!((window.has_room(5), window.identity()), (false, Some(identity)));
+        window.written(0);
+        assert_eq!(window.identity(), None);
+        window.become_known_as(identity);
+        assert!(window.has_room(5));
     }
 }

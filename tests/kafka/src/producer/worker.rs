@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::request::{Verdict, identify, produce, verdict};
 use super::window::Window;
-use super::{FlushEnd, Refused, STOP_MARGIN, Sent};
+use super::{FlushBegin, Refused, STOP_MARGIN, Sent};
 use crate::client::{Directory, Want};
 use crate::connection::{CallError, Lane, Link};
 use crate::message::Message;
@@ -27,7 +27,7 @@ pub(super) struct Worker {
     pub(super) directory: Arc<Directory>,
     pub(super) settings: Arc<Settings>,
     pub(super) producer: ProducerSettings,
-    pub(super) flush_end: Arc<FlushEnd>,
+    pub(super) flush_begin: Arc<FlushBegin>,
 }
 
 /// What a worker has while it runs.
@@ -76,7 +76,7 @@ impl Worker {
         let stop = cx.token();
         let flush = async {
             stop.cancelled().await;
-            let end = self.flush_end.within(self.producer.flush_max);
+            let end = self.flush_begin.end(self.producer.flush_max);
             let left = end.saturating_duration_since(Instant::now());
             // Nothing is taken in from here on. It comes before the end of the worker, which it is about.
             self.backlog.begin_terminate(&Shutdown::within_on(self.settings.clock.clone(), left, left + STOP_MARGIN));
@@ -87,7 +87,10 @@ impl Worker {
             // The stop first: it has to close the backlog before the work finds out that there is no connection.
             biased;
             () = flush => {
-                tracing::warn!(topic = &*self.topic, partition = self.partition, "the flush is over before all is sent");
+                let (stats, topic) = (self.backlog.stats(), &*self.topic);
+                if stats.waiting + stats.out > 0 {
+                    tracing::warn!(topic, partition = self.partition, "the flush is over before all is sent");
+                }
                 Ok(())
             }
             done = work => done,
@@ -178,7 +181,7 @@ impl Work {
 
     async fn send_unsent(&mut self, link: &Link) -> Result<Option<Pause>, ProducerError> {
         let Some(identity) = self.window.identity() else { return Ok(None) };
-        while let Some(batch) = self.window.unsent() {
+        while let Some(batch) = self.window.unsent(self.worker.producer.in_flight_max) {
             let to = (&self.worker.topic, self.worker.partition);
             let request = produce(batch, identity, to, (self.worker.producer.acks, &self.worker.settings));
             match link.begin(&request.map_err(ProducerError::Encode)?).await {
@@ -229,13 +232,15 @@ impl Work {
 
     /// What an answer to the oldest batch means; a pause if no more is to be sent for now.
     fn judge(&mut self, response: &ProduceResponse) -> Option<Pause> {
-        let (error, pause) = match verdict(response) {
+        let of = (&self.worker.topic, self.worker.partition, self.window.front_count());
+        let (error, pause) = match verdict(response, of) {
             Verdict::Written(first) => {
                 self.retry.reset();
                 self.window.written(first);
                 return None;
             }
-            Verdict::Never(error) => {
+            Verdict::TooLarge(_) if self.window.halve() => return None,
+            Verdict::TooLarge(error) | Verdict::Never(error) => {
                 let (topic, partition) = (self.worker.topic.to_string(), self.worker.partition);
                 self.window.refused(&Refused { topic, partition, error });
                 return None;

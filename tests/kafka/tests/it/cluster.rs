@@ -52,6 +52,10 @@ pub(crate) enum Mode {
     Down,
     /// Connections are made, and nothing is answered.
     Hangs,
+    /// Each connection is lost as soon as something is asked besides what is spoken.
+    Flaps,
+    /// It speaks what brokers spoke long ago.
+    Old,
     /// It is no broker.
     Http,
 }
@@ -62,18 +66,27 @@ pub(crate) struct Partition {
     pub(crate) log: Log,
     /// What is said of the next batches, in place of writing them.
     pub(crate) refusals: VecDeque<i16>,
+    /// Larger batches are refused.
+    pub(crate) batch_bytes_max: usize,
     /// The next batch is written, and the connection is lost before that is said.
     pub(crate) loses_answer: bool,
+}
+
+impl Partition {
+    /// An empty one, led by broker 1.
+    pub(crate) fn new() -> Self {
+        let (log, refusals) = (Log::default(), VecDeque::new());
+        Self { leader: 1, log, refusals, batch_bytes_max: usize::MAX, loses_answer: false }
+    }
 }
 
 impl Cluster {
     /// One with a topic of one partition, led by broker 1.
     pub(crate) fn new(brokers: i32) -> Self {
         let broker = || Broker { mode: Mode::Up, life: watch::Sender::new(0) };
-        let partition = Partition { leader: 1, log: Log::default(), refusals: VecDeque::new(), loses_answer: false };
         let state = State {
             brokers: (1..=brokers).map(|id| (id, broker())).collect(),
-            topics: [(crate::harness::TOPIC.to_owned(), vec![partition])].into(),
+            topics: [(crate::harness::TOPIC.to_owned(), vec![Partition::new()])].into(),
             ..State::default()
         };
         Self(Arc::new(Inner { state: Mutex::new(state), changed: Notify::new(), tasks: TaskSet::new("cluster") }))

@@ -91,6 +91,47 @@ fn producer_and_consumer_follow_the_leader() {
     });
 }
 
+/// A broker that is up and loses every connection at once is tried ever more rarely, for as long as it does.
+#[test]
+fn a_storm_of_lost_connections_stays_below_and_calms_down() {
+    guarded(1, |cluster| async move {
+        cluster.set(1, Mode::Flaps);
+        let kafka = client(&cluster).await;
+        let (producer, mut consumer) = (producer(&kafka).await, consumer(&kafka).await);
+        let held = producer.send_within(message("0"), secs(7_200)).unwrap();
+        tokio::time::sleep(secs(3_600)).await;
+        let dials = cluster.state().dials;
+        assert!((300..1_500).contains(&dials), "{dials} attempts in an hour");
+        cluster.set(1, Mode::Up);
+        assert_eq!(held.await, Ok(Ok(0)));
+        assert_eq!(read(&mut consumer, 1).await, ["0"]);
+        let restarted = restarted(&kafka);
+        assert!(restarted.iter().all(|line| line.contains("broker-1:9092")), "{restarted:?}");
+        end(&kafka).await;
+    });
+}
+
+/// What hangs does not say that another one leads by now: the others do.
+#[test]
+fn a_leader_that_hangs_is_left_for_another() {
+    guarded(3, |cluster| async move {
+        let kafka = client(&cluster).await;
+        let (producer, mut consumer) = (producer(&kafka).await, consumer(&kafka).await);
+        producer.send(message("0")).unwrap().await.unwrap().unwrap();
+        cluster.set(1, Mode::Hangs);
+        let held: Vec<_> = ["1", "2"].map(|text| producer.send_within(message(text), secs(600)).unwrap()).into();
+        cluster.partition(|partition| partition.leader = 2);
+        let start = tokio::time::Instant::now();
+        for (offset, reply) in (1..).zip(held) {
+            assert_eq!(reply.await, Ok(Ok(offset)));
+        }
+        assert_eq!(read(&mut consumer, 3).await, numbers(0, 3));
+        // The request to the leader is given up, then the one that asks the cluster, which has asked it first.
+        assert!(start.elapsed() < secs(40), "{:?}", start.elapsed());
+        end(&kafka).await;
+    });
+}
+
 /// As a process that was stopped: connections are made, and nothing is answered.
 #[test]
 fn requests_end_on_time_while_a_broker_hangs_and_go_on_when_it_wakes() {

@@ -22,6 +22,7 @@ use crate::cluster::{Cluster, Mode, Partition, State};
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC: i16 = 3;
 const NOT_LEADER: i16 = 6;
+pub(crate) const MESSAGE_TOO_LARGE: i16 = 10;
 const EARLIEST: i64 = -2;
 
 /// What is to be said, unless the connection is to be lost.
@@ -40,7 +41,11 @@ pub(crate) async fn connection(cluster: &Cluster, id: i32, mut stream: DuplexStr
             return pending().await;
         }
         let mut frame = Bytes::from(frame);
+        let mode = cluster.mode(id);
         let header = decode_request_header_from_buffer(&mut frame).unwrap();
+        if mode == Mode::Flaps && header.request_api_key != ApiKey::ApiVersions as i16 {
+            return Ok(());
+        }
         let Some((header_version, body)) = answer(cluster, id, &header, frame).await else { return Ok(()) };
         if cluster.mode(id) == Mode::Hangs {
             return pending().await;
@@ -58,7 +63,10 @@ async fn answer(cluster: &Cluster, id: i32, header: &RequestHeader, frame: Bytes
     let version = header.request_api_version;
     let key = ApiKey::try_from(header.request_api_key).unwrap();
     match key {
-        ApiKey::ApiVersions => said(cluster, "ApiVersions", version, &versions()),
+        ApiKey::ApiVersions => {
+            let newest = if cluster.mode(id) == Mode::Old { 1 } else { 13 };
+            said(cluster, "ApiVersions", version, &versions(newest))
+        }
         ApiKey::Metadata => {
             let request = read::<MetadataRequest>(frame, version);
             let response = metadata(&cluster.state(), &request);
@@ -113,9 +121,9 @@ fn said<R: Encodable + HeaderVersion>(cluster: &Cluster, api: &'static str, vers
     Some((R::header_version(version), body))
 }
 
-fn versions() -> ApiVersionsResponse {
+fn versions(newest: i16) -> ApiVersionsResponse {
     let keys = [ApiKey::Produce, ApiKey::Fetch, ApiKey::ListOffsets, ApiKey::Metadata, ApiKey::InitProducerId];
-    let known = |key| ApiVersion::default().with_api_key(key as i16).with_min_version(0).with_max_version(13);
+    let known = |key| ApiVersion::default().with_api_key(key as i16).with_min_version(0).with_max_version(newest);
     ApiVersionsResponse::default().with_api_keys(keys.into_iter().map(known).collect())
 }
 
@@ -156,6 +164,9 @@ fn produce(state: &mut State, broker: i32, request: &ProduceRequest) -> Option<P
     let written = partition(state, broker, &topic.name, data.index).and_then(|partition| {
         if let Some(refusal) = partition.refusals.pop_front() {
             return Err(refusal);
+        }
+        if data.records.as_ref().unwrap().len() > partition.batch_bytes_max {
+            return Err(MESSAGE_TOO_LARGE);
         }
         let offset = partition.log.append(data.records.as_ref().unwrap())?;
         Ok((!std::mem::take(&mut partition.loses_answer)).then_some(offset))
