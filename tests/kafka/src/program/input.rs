@@ -21,12 +21,13 @@ pub(super) type Line = Result<Vec<u8>, TooLong>;
 #[error("it has more than {LINE_BYTES_MAX} bytes")]
 pub(super) struct TooLong;
 
-/// Gives line after line until there are no more, nobody wants any, or the thread is to end.
-pub(super) fn lines(stop: &CancellationToken, lines: &Sender<Line>) -> std::io::Result<()> {
+/// Gives line after line until there are no more, nobody wants any, or the thread is to end; what it has read is given
+/// before. Gives the number of lines that were read, the begun one included, and that nobody wanted.
+pub(super) fn lines(stop: &CancellationToken, lines: &Sender<Line>) -> std::io::Result<usize> {
     let (mut chunk, mut splitter) = (vec![0; 64 * 1024], Splitter::default());
     loop {
         if !is_ready(stop, PollFlags::IN)? {
-            return Ok(());
+            return Ok(splitter.rest().into_iter().count());
         }
         let bytes = match read(stdin(), &mut chunk) {
             Ok(bytes) => bytes,
@@ -38,14 +39,15 @@ pub(super) fn lines(stop: &CancellationToken, lines: &Sender<Line>) -> std::io::
         if bytes == 0 {
             found.extend(splitter.rest());
         }
-        for line in found {
-            // Whoever takes them ends with its own token, so this does not wait for ever.
+        let mut found = found.into_iter();
+        while let Some(line) = found.next() {
+            // Whoever takes them goes soon after its own token, so this does not wait for ever.
             if lines.blocking_send(line).is_err() {
-                return Ok(());
+                return Ok(1 + found.len() + splitter.rest().into_iter().count());
             }
         }
         if bytes == 0 {
-            return Ok(());
+            return Ok(0);
         }
     }
 }

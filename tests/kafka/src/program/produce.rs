@@ -1,7 +1,7 @@
 //! `produce`: lines to records.
 //!
-//! It ends in this order: the thread that reads and the task that sends, the client, which flushes, then the task that
-//! counts what became of each line.
+//! It ends in this order: the thread that reads and the task that sends, which has a moment for what was read, the client,
+//! which flushes, then the task that counts what became of each line.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use landfall_kafka::{Kafka, Message, Producer, ProducerSettings, Sent};
 use landfall_lifecycle::{Reason, ServiceCx, TaskSet};
 use landfall_supervise::backlog::Reply;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::input::{self, Line};
@@ -22,6 +22,8 @@ use super::tally::Tally;
 /// Lines that are under way at most; the backlog of each partition has room for all.
 const UNDER_WAY_MAX: usize = 500;
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// How long lines that were read are passed on when no more are to be.
+const PASS_ON_MAX: Duration = Duration::from_secs(2);
 
 type Waits = Reply<Message, Sent>;
 
@@ -43,15 +45,13 @@ pub(super) async fn start(
     let (line_in, lines) = mpsc::channel(64);
     // What is in the channel and what is waited for are half of what may be under way each.
     let (reply_in, replies) = mpsc::channel(UNDER_WAY_MAX / 2);
-    reading.spawn_thread("stdin", move |stop: &CancellationToken| {
-        if let Err(error) = input::lines(stop, &line_in) {
-            eprintln!("standard input: {error}");
-        }
+    let left = Arc::clone(&tally);
+    reading.spawn_thread("stdin", move |stop: &CancellationToken| match input::lines(stop, &line_in) {
+        Ok(unwanted) => left.left(unwanted),
+        Err(error) => eprintln!("standard input: {error}"),
     })?;
     let (stop, sent) = (reading.token(), Arc::clone(&tally));
-    reading.spawn("send", async move {
-        stop.run_until_cancelled(send(producers, lines, reply_in, &sent)).await;
-    })?;
+    reading.spawn("send", async move { send(stop, &producers, lines, reply_in, &sent).await })?;
     let cx = cx.clone();
     counting.spawn("count", async move {
         count(replies, &tally).await;
@@ -61,8 +61,30 @@ pub(super) async fn start(
     Ok(())
 }
 
-/// Sends line after line, to the partitions in turn.
-async fn send(producers: Vec<Producer>, mut lines: Receiver<Line>, replies: Sender<Waits>, tally: &Tally) {
+/// Sends what is read, and for a moment after it is stopped; what is left then is counted.
+async fn send(
+    stop: CancellationToken,
+    producers: &[Producer],
+    mut lines: Receiver<Line>,
+    replies: Sender<Waits>,
+    tally: &Tally,
+) {
+    let is_over = async {
+        stop.cancelled().await;
+        sleep(PASS_ON_MAX).await;
+    };
+    tokio::select! {
+        () = pass_on(producers, &mut lines, &replies, tally) => {}
+        () = is_over => {}
+    }
+    lines.close();
+    while lines.recv().await.is_some() {
+        tally.left(1);
+    }
+}
+
+/// Sends line after line, to the partitions in turn. Cancel safe: each line is sent or still there.
+async fn pass_on(producers: &[Producer], lines: &mut Receiver<Line>, replies: &Sender<Waits>, tally: &Tally) {
     for producer in producers.iter().cycle() {
         let Ok(room) = replies.reserve().await else { return };
         let Some(line) = lines.recv().await else { return };

@@ -23,6 +23,13 @@ impl Tally {
         self.read.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Lines that were read, and whose end came before they were sent.
+    pub(super) fn left(&self, lines: usize) {
+        let lines = u64::try_from(lines).unwrap_or(u64::MAX);
+        self.read.fetch_add(lines, Ordering::Relaxed);
+        self.unsent.fetch_add(lines, Ordering::Relaxed);
+    }
+
     /// A line that was not taken in.
     pub(super) fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
@@ -79,6 +86,9 @@ mod tests {
             tally.count(Err(lost));
             assert!(!tally.is_whole(), "{tally}");
         }
+        let left = Tally::default();
+        left.left(3);
+        assert_eq!((left.is_whole(), left.to_string().contains("3 read")), (false, true));
         let refused = Tally::default();
         refused.refused();
         assert_eq!((refused.is_whole(), refused.to_string().contains("1 refused")), (false, true));
