@@ -23,7 +23,8 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Tally, String> {
         let skip = Skip { name: "interop kafka".to_owned(), reason: format!("there is no `{program}`: {what} has it") };
         return Ok(Tally { counts: Counts::SKIPPED, skips: vec![skip], ..Tally::default() });
     }
-    let mut build = cargo::cargo(&["build", "--package", roster::KAFKA, "--bin", DRIVER]);
+    // The driver starts the program, which lies beside it.
+    let mut build = cargo::cargo(&["build", "--package", roster::KAFKA, "--bins"]);
     let built = programs::build(build.current_dir(&workspace.root), "bin")?;
     let Some((_, driver)) = built.into_iter().find(|(name, _)| name == DRIVER) else {
         return Err(format!("cargo built no {DRIVER}"));

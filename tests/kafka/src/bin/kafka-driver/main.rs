@@ -6,6 +6,7 @@
 
 mod admin;
 mod broker;
+mod program;
 mod scenarios;
 
 use std::path::PathBuf;

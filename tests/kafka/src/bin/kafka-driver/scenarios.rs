@@ -15,8 +15,9 @@ use landfall_supervise::backlog::{Reply, Unanswered};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::broker::Broker;
+use crate::program;
 
-type Outcome = Result<String, Box<dyn Error>>;
+pub(crate) type Outcome = Result<String, Box<dyn Error>>;
 type Scenario = for<'a> fn(&'a mut Broker) -> LocalBoxFuture<'a, Outcome>;
 
 pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
@@ -24,13 +25,14 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("broker-is-killed-under-load", |broker| broker_is_killed_under_load(broker).boxed_local()),
     ("broker-is-stopped", |broker| broker_is_stopped(broker).boxed_local()),
     ("ends-under-load", |broker| ends_under_load(broker).boxed_local()),
+    ("program-is-ended", |broker| program::is_ended(broker).boxed_local()),
     ("leader-is-killed-under-load", |broker| leader_is_killed_under_load(broker).boxed_local()),
 ];
 
 /// Longer than a broker takes to start on a busy machine.
 const LONG: Duration = Duration::from_secs(300);
 
-async fn client(broker: &Broker, topic: &str) -> Result<(Kafka, Producer, Consumer), Box<dyn Error>> {
+pub(crate) async fn client(broker: &Broker, topic: &str) -> Result<(Kafka, Producer, Consumer), Box<dyn Error>> {
     client_of(from_ref(broker), topic).await
 }
 
@@ -52,7 +54,7 @@ fn send(producer: &Producer, number: usize, within: Duration) -> Result<Reply<Me
 }
 
 /// Reads so many records, whose offsets must be without a gap; gives them by offset.
-async fn read(consumer: &mut Consumer, count: usize) -> Result<BTreeMap<i64, String>, Box<dyn Error>> {
+pub(crate) async fn read(consumer: &mut Consumer, count: usize) -> Result<BTreeMap<i64, String>, Box<dyn Error>> {
     let mut records = BTreeMap::new();
     for offset in 0..i64::try_from(count)? {
         let record = timeout(LONG, consumer.next()).await?.ok_or("the consumer ended")??;
@@ -62,12 +64,12 @@ async fn read(consumer: &mut Consumer, count: usize) -> Result<BTreeMap<i64, Str
     Ok(records)
 }
 
-fn expect(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), Box<dyn Error>> {
+pub(crate) fn expect(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), Box<dyn Error>> {
     if is_so { Ok(()) } else { Err(otherwise().into()) }
 }
 
 /// Ends a client, which must be clean, and leave no connection to any broker.
-async fn end(kafka: &Kafka, brokers: &[Broker]) -> Result<Duration, Box<dyn Error>> {
+pub(crate) async fn end(kafka: &Kafka, brokers: &[Broker]) -> Result<Duration, Box<dyn Error>> {
     let connections = || brokers.iter().map(Broker::connections).sum::<std::io::Result<usize>>();
     // What counts none afterwards has to see those that there are.
     expect(connections()? > 0, || "no connection is seen, and there has to be one".to_owned())?;
