@@ -20,6 +20,8 @@ pub(super) struct Batch {
     records: Vec<Committed<Message, Sent>>,
     /// None until it is sent on the connection that is there now.
     pub(super) answer: Option<Answer<ProduceRequest>>,
+    /// It was sent and recalled: it may have been written.
+    is_doubtful: bool,
 }
 
 /// Who the broker takes the producer for.
@@ -81,7 +83,7 @@ impl Window {
     }
 
     pub(super) fn push(&mut self, records: Vec<Committed<Message, Sent>>) {
-        let batch = Batch { sequence: self.next, records, answer: None };
+        let batch = Batch { sequence: self.next, records, answer: None, is_doubtful: false };
         self.next += batch.count();
         self.batches.push_back(batch);
     }
@@ -108,7 +110,20 @@ impl Window {
     /// What was sent is to be sent again: answers that come are for nobody.
     pub(super) fn recall(&mut self) {
         for batch in &mut self.batches {
-            batch.answer = None;
+            batch.is_doubtful |= batch.answer.take().is_some();
+        }
+    }
+
+    /// Whether the oldest batch may have been written before, so that a refusal says nothing.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.batches.front().is_some_and(|batch| batch.is_doubtful)
+    }
+
+    /// What is out becomes somebody else's, all of which is known not to be written: its numbers have a gap before it.
+    fn forget_identity(&mut self) {
+        self.identity = None;
+        for batch in &mut self.batches {
+            (batch.answer, batch.is_doubtful) = (None, false);
         }
     }
 
@@ -131,8 +146,7 @@ impl Window {
     /// that has taken over its number.
     pub(super) fn refused(&mut self, refused: &Refused) {
         let Some(batch) = self.batches.pop_front() else { return };
-        self.recall();
-        self.identity = None;
+        self.forget_identity();
         for record in batch.records {
             record.answer(Err(refused.clone()));
         }
@@ -143,10 +157,9 @@ impl Window {
         let Some(batch) = self.batches.front_mut().filter(|batch| batch.records.len() > 1) else { return false };
         let records = batch.records.split_off(batch.records.len() / 2);
         // Both are numbered when the producer has become somebody else.
-        let rest = Batch { sequence: batch.sequence, records, answer: None };
+        let rest = Batch { sequence: batch.sequence, records, answer: None, is_doubtful: false };
         self.batches.insert(1, rest);
-        self.recall();
-        self.identity = None;
+        self.forget_identity();
         true
     }
 

@@ -239,6 +239,11 @@ impl Work {
                 self.window.written(first);
                 return None;
             }
+            Verdict::TooLarge(error) | Verdict::Never(error) if self.window.is_doubtful() => {
+                tracing::warn!(%error, "given up: refused now, and perhaps written before");
+                self.window.give_up();
+                return None;
+            }
             Verdict::TooLarge(_) if self.window.halve() => return None,
             Verdict::TooLarge(error) | Verdict::Never(error) => {
                 let (topic, partition) = (self.worker.topic.to_string(), self.worker.partition);

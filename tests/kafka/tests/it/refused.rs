@@ -155,6 +155,25 @@ fn a_broker_that_is_too_old_is_named_and_never_asked() {
     });
 }
 
+/// A refusal says that a batch is not written, which is not so if it was sent before and its answer was lost.
+#[test]
+fn what_is_refused_and_may_have_been_written_before_is_unknown() {
+    guarded(1, |cluster| async move {
+        let kafka = client(&cluster).await;
+        let producer = producer(&kafka).await;
+        producer.send(message("0")).unwrap().await.unwrap().unwrap();
+        cluster.partition(|partition| partition.loses_answer = true);
+        let reply = producer.send(message("1")).unwrap();
+        while cluster.partition(|partition| partition.log.end()) == 1 {
+            tokio::task::yield_now().await;
+        }
+        cluster.partition(|partition| partition.refusals.push_back(INVALID_RECORD));
+        assert_eq!(reply.await, Err(Unanswered::Unknown));
+        assert_eq!(producer.send(message("2")).unwrap().await, Ok(Ok(2)));
+        end(&kafka).await;
+    });
+}
+
 /// Its connections say so in the tree; nothing else is disturbed.
 #[test]
 fn a_server_that_is_not_kafka_is_tried_again_and_never_believed() {
