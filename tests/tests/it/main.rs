@@ -9,3 +9,5 @@ mod panic_abort;
 mod pool_faults;
 #[cfg(target_os = "linux")]
 mod pool_postgres;
+#[cfg(target_os = "linux")]
+mod server;
