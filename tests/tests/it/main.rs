@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
+mod diesel_postgres;
+#[cfg(target_os = "linux")]
 mod no_threads;
 #[cfg(unix)]
 mod panic_abort;

@@ -17,16 +17,27 @@ pub(crate) fn on_server(body: impl AsyncFnOnce(&Cluster, &mut Witness)) {
     in_time(&multi_thread(), body(&cluster, &mut witness));
 }
 
+/// Runs a test on a server of its own, on a current-thread runtime, then on one with two workers.
+pub(crate) fn on_server_on_both(body: impl AsyncFn(&Cluster, &mut Witness)) {
+    let Some((cluster, mut witness)) = started() else { return };
+    in_time(&current_thread(), body(&cluster, &mut witness));
+    in_time(&multi_thread(), body(&cluster, &mut witness));
+}
+
 fn in_time(runtime: &Runtime, body: impl Future<Output = ()>) {
     runtime.block_on(async { tokio::time::timeout(LONG, body).await }).expect("it hangs");
 }
 
-fn multi_thread() -> Runtime {
+pub(crate) fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+pub(crate) fn multi_thread() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
 /// A server with whoever counts its sessions, unless the test has to skip.
-fn started() -> Option<(Cluster, Witness)> {
+pub(crate) fn started() -> Option<(Cluster, Witness)> {
     let cluster = cluster()?;
     let mut witness = cluster.witness().expect("it answers");
     // On a busy machine the session that saw it answer first takes its time to end.
