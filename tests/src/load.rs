@@ -22,6 +22,8 @@ pub struct Load {
     target: String,
     events: u64,
     next: AtomicU64,
+    /// So many of them are posted only once there is the last relay.
+    kept_back: AtomicU64,
     relay: Mutex<Current>,
     changed: Condvar,
     journal: Mutex<Journal>,
@@ -51,12 +53,13 @@ enum Posted {
 }
 
 impl Load {
-    /// A load of so many events.
-    pub fn new(target: String, events: u64) -> Self {
+    /// A load of so many events, of which so many are kept back until [`Self::release`].
+    pub fn new(target: String, events: u64, kept_back: u64) -> Self {
         Self {
             target,
             events,
             next: AtomicU64::new(0),
+            kept_back: AtomicU64::new(kept_back),
             relay: Mutex::new(Current::Down(0)),
             changed: Condvar::new(),
             journal: Mutex::default(),
@@ -91,6 +94,15 @@ impl Load {
         self.changed.notify_all();
     }
 
+    /// Posts what was kept back, too.
+    pub fn release(&self) {
+        // Under the lock: a client has looked and waits, or looks after this.
+        let relay = lock(&self.relay);
+        self.kept_back.store(0, Ordering::Relaxed);
+        drop(relay);
+        self.changed.notify_all();
+    }
+
     /// How many events were accepted so far.
     pub fn accepted(&self) -> u64 {
         u64::try_from(lock(&self.journal).len()).unwrap_or(u64::MAX)
@@ -120,7 +132,7 @@ impl Load {
     fn post_until_accepted(&self, number: Number, client: &mut Option<(Client, u64)>, deadline: Deadline) -> bool {
         let body = serde_json::json!({ "target": self.target, "body": { "number": number.0 } }).to_string();
         loop {
-            let Some((address, life)) = self.wait_for_relay(deadline) else { return false };
+            let Some((address, life)) = self.wait_for_relay(number, deadline) else { return false };
             if client.as_ref().is_some_and(|(_, of)| *of != life) {
                 *client = None;
             }
@@ -141,14 +153,15 @@ impl Load {
         }
     }
 
-    fn wait_for_relay(&self, deadline: Deadline) -> Option<(SocketAddr, u64)> {
+    fn wait_for_relay(&self, number: Number, deadline: Deadline) -> Option<(SocketAddr, u64)> {
         let mut relay = lock(&self.relay);
         loop {
+            let may_post = number.0 < self.events.saturating_sub(self.kept_back.load(Ordering::Relaxed));
             match *relay {
-                Current::Up(address, life) => return Some((address, life)),
+                Current::Up(address, life) if may_post => return Some((address, life)),
                 Current::Over => return None,
-                Current::Down(_) if deadline.is_over() => return None,
-                Current::Down(_) => {}
+                _ if deadline.is_over() => return None,
+                _ => {}
             }
             let waited = self.changed.wait_timeout(relay, deadline.remaining());
             relay = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -207,7 +220,7 @@ mod tests {
             post if post % 3 == 1 => Reply::Answer(503, "{}".to_owned()),
             post => Reply::Answer(202, format!(r#"{{"id": {post}}}"#)),
         };
-        let load = Load::new("http://127.0.0.1:1/".to_owned(), 40);
+        let load = Load::new("http://127.0.0.1:1/".to_owned(), 40, 0);
         let deadline = Deadline::after(Duration::from_secs(60));
         server.during(4, answer, || {
             load.during(4, deadline, || {
@@ -219,9 +232,31 @@ mod tests {
         assert_eq!(load.odd(), [500]);
     }
 
+    /// Each client draws one of those that are kept back, and waits with it.
+    #[test]
+    fn what_is_kept_back_is_posted_once_it_is_released() {
+        let server = Server::bind("127.0.0.1:0").expect("a free port");
+        let posts = AtomicU64::new(0);
+        let answer = |_: Request| Reply::Answer(202, format!(r#"{{"id": {}}}"#, posts.fetch_add(1, Ordering::Relaxed)));
+        let load = Load::new("http://127.0.0.1:1/".to_owned(), 40, 8);
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let reaches = |accepted, drawn| {
+            let is_so = || load.accepted() == accepted && load.next.load(Ordering::Relaxed) == drawn;
+            deadline.poll(|| is_so().then_some(())).is_some()
+        };
+        server.during(4, answer, || {
+            load.during(4, deadline, || {
+                load.direct(Some(server.address()));
+                assert!(reaches(32, 36), "{load:?}");
+                load.release();
+                assert!(reaches(40, 44), "{load:?}");
+            });
+        });
+    }
+
     #[test]
     fn clients_stop_with_the_work_though_there_never_was_a_relay() {
-        let load = Load::new("http://127.0.0.1:1/".to_owned(), 40);
+        let load = Load::new("http://127.0.0.1:1/".to_owned(), 40, 0);
         load.during(4, Deadline::after(Duration::from_secs(60)), || ());
         assert!(load.journal().is_empty());
     }

@@ -14,6 +14,10 @@ use crate::relay::{Program, StartError};
 use crate::twin::{Caught, FaultError, Planted, Twin};
 use crate::verdict::{Outcome, Verdict};
 
+/// In so many rounds a planted fault has to show: when exactly the end comes is a matter of luck, and there are few
+/// rounds in which it does not.
+const TWIN_ROUNDS_MAX: u64 = 3;
+
 /// The options that all scenarios have.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
@@ -129,7 +133,7 @@ pub fn run(
     };
     let rounds = if common.twin || common.fault.is_some() { 0 } else { common.rounds };
     let own = (rounds > 0).then(|| all_rounds(rounds, seed, |seed| run(seed, None)));
-    let twins = twins.into_iter().map(|twin| Caught::judge(twin, run(seed, Some(twin)))).collect();
+    let twins = twins.into_iter().map(|twin| until_shown(twin, seed, |seed| run(seed, Some(twin)))).collect();
     let verdict = Verdict { scenario: name, seed, rounds, run: own, twins, replay: replay(name, seed) };
     if common.json {
         println!("{}", verdict.to_json());
@@ -160,6 +164,19 @@ fn all_rounds(rounds: u64, seed: u64, run: impl Fn(u64) -> Result<Outcome, Strin
         all.add_round(number, run(seed).map_err(|failure| format!("round {number}, seed {seed}: {failure}"))?);
     }
     Ok(all)
+}
+
+/// Runs a twin with consecutive seeds until its fault shows. One that shows as something else is not caught, at once.
+fn until_shown(twin: Twin, seed: u64, run: impl Fn(u64) -> Result<Outcome, String>) -> Caught {
+    let mut round = 1;
+    loop {
+        let outcome = run(seed.wrapping_add(round - 1));
+        let shows_nothing = outcome.as_ref().is_ok_and(|it| it.findings.is_empty() && !it.is_skipped());
+        if !shows_nothing || round == TWIN_ROUNDS_MAX {
+            return Caught::judge(twin, round, outcome);
+        }
+        round += 1;
+    }
 }
 
 /// What makes a build like this one, beside the ordinary one.
@@ -195,4 +212,47 @@ fn replay(name: &str, seed: u64) -> String {
         }
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::findings::Kind;
+
+    /// A twin whose rounds find these things, its verdict, and the seeds of the rounds that were run.
+    fn twin_of(found: &[Option<Kind>]) -> (Caught, Vec<u64>) {
+        let seeds = RefCell::new(Vec::new());
+        let run = |seed| {
+            let mut outcome = Outcome { counts: vec![("rounds", 1)], ..Outcome::default() };
+            if let Some(kind) = found[seeds.borrow().len()] {
+                outcome.findings.add(kind, "planted".to_owned());
+            }
+            seeds.borrow_mut().push(seed);
+            Ok(outcome)
+        };
+        (until_shown(Twin::planted("lossy", Kind::Lost), u64::MAX, run), seeds.into_inner())
+    }
+
+    #[test]
+    fn a_twin_whose_fault_does_not_show_gets_another_round() {
+        let (caught, seeds) = twin_of(&[None, Some(Kind::Lost)]);
+        assert!(caught.caught && caught.detail.starts_with("in round 2: lost"), "{}", caught.detail);
+        assert_eq!(seeds, [u64::MAX, 0]);
+    }
+
+    #[test]
+    fn a_twin_whose_fault_never_shows_is_not_caught() {
+        let (caught, seeds) = twin_of(&[None; 3]);
+        assert!(!caught.caught && caught.detail == "in round 3: nothing was found", "{}", caught.detail);
+        assert_eq!(seeds.len(), 3);
+    }
+
+    #[test]
+    fn a_twin_whose_fault_shows_as_something_else_is_not_caught() {
+        let (caught, seeds) = twin_of(&[Some(Kind::Late), Some(Kind::Lost)]);
+        assert!(!caught.caught, "{}", caught.detail);
+        assert_eq!(seeds, [u64::MAX]);
+    }
 }

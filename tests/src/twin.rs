@@ -133,15 +133,18 @@ impl Caught {
         self.outcome.as_ref().is_some_and(Outcome::is_skipped)
     }
 
-    /// Judges the run of a twin; one that could not be run to its end has caught nothing.
-    pub fn judge(twin: Twin, outcome: Result<Outcome, String>) -> Self {
-        let (caught, detail) = match &outcome {
+    /// Judges the run of a twin in the round that counts; one that could not be run to its end has caught nothing.
+    pub fn judge(twin: Twin, round: u64, outcome: Result<Outcome, String>) -> Self {
+        let (caught, mut detail) = match &outcome {
             Ok(outcome) if outcome.is_skipped() => (false, format!("skipped: {}", outcome.skipped.join("; "))),
             Ok(outcome) if outcome.findings.is_empty() => (false, "nothing was found".to_owned()),
             Ok(outcome) if outcome.findings.includes(&twin.finds) => (true, outcome.findings.to_string()),
             Ok(outcome) => (false, format!("no {}, but {}", twin.finds, outcome.findings)),
             Err(failure) => (false, failure.clone()),
         };
+        if round > 1 {
+            detail = format!("in round {round}: {detail}");
+        }
         Self { fault: twin.fault, caught, detail, outcome: outcome.ok() }
     }
 }
@@ -182,9 +185,9 @@ mod tests {
         let twin = Twin::planted("thread", Kind::Thread).named("planted");
         let mut outcome = Outcome::default();
         outcome.findings.push(Finding::new(Kind::Thread, "thread 7 lives on").named("other"));
-        let caught = Caught::judge(twin, Ok(outcome.clone()));
+        let caught = Caught::judge(twin, 1, Ok(outcome.clone()));
         assert!(!caught.caught && caught.detail.starts_with("no thread `planted`, but thread: "), "{}", caught.detail);
         outcome.findings.push(Finding::new(Kind::Thread, "thread 8 lives on").named("planted"));
-        assert!(Caught::judge(twin, Ok(outcome)).caught);
+        assert!(Caught::judge(twin, 1, Ok(outcome)).caught);
     }
 }

@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn verdict(run: Option<Result<Outcome, String>>, twin: Result<Outcome, String>) -> Verdict {
-        let twins = vec![Caught::judge(LOSSY, twin)];
+        let twins = vec![Caught::judge(LOSSY, 1, twin)];
         let rounds = u64::from(run.is_some());
         Verdict { scenario: "relay-x", seed: 7, rounds, run, twins, replay: "cargo run -- --seed 7".to_owned() }
     }

@@ -9,6 +9,7 @@ use diesel::{QueryResult, RunQueryDsl};
 use landfall_diesel_adapter::{DieselPool, Retry, SyncConnector};
 use landfall_lifecycle::{Level, Report, Stack, TaskSet};
 use landfall_pool::Policy;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::findings::Kind;
@@ -42,7 +43,16 @@ pub async fn load(course: Course) -> Result<Report, BodyError> {
     let path = std::env::temp_dir().join(FILE);
     let (pool, users) = (pool(&path.to_string_lossy())?, course.told(TaskSet::new("users")));
     let mut held = pool.claim().await?;
-    users.spawn("heedless user of a query without end", async move { held.run(count_for_ever).await })?;
+    let (begins, has_begun) = oneshot::channel();
+    users.spawn("heedless user of a query without end", async move {
+        let runs = move |connection: &mut SqliteConnection| {
+            // Nobody waits for it if the load has failed.
+            _ = begins.send(());
+            count_for_ever(connection)
+        };
+        held.run(runs).await
+    })?;
+    has_begun.await?;
     for _ in 0..USERS {
         let (pool, random) = (pool.clone(), Random::new(random.number()));
         users.spawn("heedless user", use_until_refused(pool, random))?;

@@ -83,7 +83,9 @@ pub fn run(setting: &Setting, sizes: &Sizes, by: By) -> Result<Outcome, Failure>
     let (events, restarts, clients) =
         if setting.fault.is_some() { TWIN } else { (sizes.events, sizes.restarts, sizes.clients) };
     let sink = Sink::bind()?;
-    let load = Load::new(sink.target(), events);
+    // However fast the relay before was, the last one has clients too.
+    let kept_back = clients.min(events / (restarts + 1)).max(1);
+    let load = Load::new(sink.target(), events, kept_back);
     let mut course = Course {
         setting,
         by,
@@ -200,6 +202,7 @@ impl Course<'_> {
             Some(watch) => self.start_watched(watch)?,
             None => self.start()?,
         };
+        self.load.release();
         self.wait_for(events)?;
         let journal = self.load.journal();
         // A lost event is one that stays away: a relay that holds the rest in memory delivers it well within this.

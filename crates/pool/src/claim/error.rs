@@ -28,7 +28,8 @@ pub enum ClaimError {
         pool: String,
         /// How many backends there are.
         backends: usize,
-        /// What the last attempt to connect came to.
+        /// What the last attempt to connect came to when the claim failed; none if connections were opened and found
+        /// unfit.
         #[source]
         last: Option<ConnectError>,
     },

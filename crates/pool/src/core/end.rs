@@ -60,6 +60,11 @@ impl<T> Core<T> {
         (self.backends.current.len(), self.backends.last_error())
     }
 
+    /// The same at the time when claims failed because of it.
+    pub(crate) fn outage(&self) -> (usize, Option<ConnectError>) {
+        self.outage.clone()
+    }
+
     /// The handles that are out.
     pub(crate) fn out(&self, now: At) -> Vec<Out> {
         let claimed = self.slots.iter().filter_map(|slot| match &slot.state {

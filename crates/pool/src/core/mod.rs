@@ -52,6 +52,7 @@ use self::timers::Timers;
 use crate::backend::Backend;
 use crate::change::{BackendChange, CloseReason, PoolChange, SlotChange};
 pub(crate) use crate::change::{Check, SlotId};
+use crate::claim::ConnectError;
 use crate::events::Journal;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
@@ -78,6 +79,9 @@ pub(crate) struct Core<T> {
     was_resized: bool,
     /// When those began who wait until the pool is warm.
     warming: Vec<At>,
+    /// How many backends there were and what the last connect came to when claims last failed because nothing was
+    /// online. They are told later, when a backend may have come back.
+    outage: (usize, Option<ConnectError>),
     vacant: Vec<u32>,
     interrupts: Interrupts,
     journal: Arc<Journal>,
@@ -92,6 +96,7 @@ impl<T> Core<T> {
             is_closed: false,
             was_resized: false,
             warming: Vec::new(),
+            outage: (0, None),
             slots: Vec::new(),
             vacant: Vec::new(),
             interrupts: Interrupts::default(),

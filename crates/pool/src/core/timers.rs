@@ -144,6 +144,10 @@ impl<T> Core<T> {
             }
         }
         self.timers.note_waiter(next, &mut effects.is_earlier);
+        if failed.iter().any(|(_, failure)| *failure == Failure::Offline) {
+            let outage = self.offline();
+            effects.forget_error(std::mem::replace(&mut self.outage, outage).1);
+        }
         // First, so that nothing passes on to one of them.
         for (id, failure) in failed {
             match failure {
@@ -239,10 +243,15 @@ impl<T> Core<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
     use std::panic::Location;
+    use std::sync::Arc;
+    use std::task::Waker;
 
     use super::*;
-    use crate::core::{Back, Hold, Random, Returned, SlotId, Taken};
+    use crate::backend::Backend;
+    use crate::claim::ConnectError;
+    use crate::core::{Back, Begun, Hold, Polled, Random, Returned, SlotId, Taken, Waiter};
 
     #[test]
     fn a_connection_that_is_out_when_another_one_expires_has_its_own_end_noticed() {
@@ -276,5 +285,36 @@ mod tests {
         let (next, effects) = core.tick(at(62));
         drop(effects);
         assert_eq!(next, at(70));
+    }
+
+    #[test]
+    fn a_claim_that_failed_offline_is_told_why_though_the_backend_is_back_when_it_looks() {
+        let policy = Policy { claim_timeout: Duration::from_secs(9), ..Policy::default() };
+        let at = |seconds| At::after_start(Duration::from_secs(seconds));
+        let mut core: Core<u32> = Core::new(policy, Random::seeded(1));
+        let backend = Backend::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
+        drop(core.set_backends(vec![backend.clone()], at(0)));
+        let waiter = Waiter { waker: Waker::noop().clone(), began: at(0), deadline: at(9) };
+        let (Begun::Waits(id), _) = core.take_or_wait(at(0), waiter, Location::caller(), false) else {
+            panic!("nothing is there to take");
+        };
+        let source: Arc<dyn Error + Send + Sync> = Arc::from(crate::BoxError::from("planned"));
+        let failed = ConnectError::Failed { backend, source };
+        // The last retry is under way when the claim fails, and succeeds before it looks.
+        let attempt = |core: &Core<u32>| {
+            let index = core.slots.iter().position(|slot| slot.state.kind() == Kind::Connecting);
+            core.id_of(index.expect("it is due") as u32)
+        };
+        for second in 1..=3 {
+            drop(core.connect_failed(attempt(&core), failed.clone(), at(second)));
+            drop(core.tick(at(second + 1)));
+        }
+        drop(core.tick(at(5)));
+        assert_eq!(core.queue.wait(id), Some(Wait::Failed(Failure::Offline)));
+        drop(core.connected(attempt(&core), 1, None, at(6)));
+        let (polled, _) = core.poll_waiter(id, Waker::noop().clone(), Location::caller(), || at(6));
+        assert!(matches!(polled, Polled::Failed(Failure::Offline)), "{polled:?}");
+        assert!(matches!(core.outage(), (1, Some(ConnectError::Failed { .. }))), "{:?}", core.outage());
+        assert!(matches!(core.offline(), (1, None)), "it has recovered");
     }
 }

@@ -29,7 +29,7 @@ impl<K: Connector> Shared<K> {
             Failure::TimedOut(shortage) => {
                 ClaimError::TimedOut { pool, after, waited_for: shortage.into(), waiting: shortage.waiting as usize }
             }
-            Failure::Offline => match self.lock().offline() {
+            Failure::Offline => match self.lock().outage() {
                 (0, _) => ClaimError::NoBackends { pool },
                 (backends, last) => ClaimError::NoneOnline { pool, backends, last },
             },
