@@ -22,6 +22,10 @@ const HOLDERS: usize = 20;
 /// Runtimes that go with eight loops each; more by hand.
 const RUNTIMES: usize = 30;
 
+/// Row by row, so that the machine is left to others.
+const COPY_TO: &str = "COPY (SELECT pg_sleep(0.01) FROM generate_series(1, 100000000)) TO PROGRAM 'cat >/dev/null'";
+const COPY_FROM: &str = "COPY orders (item) FROM PROGRAM 'while sleep 0.01; do echo tea; done'";
+
 /// What a holder is about, again and again, until its connection ends.
 async fn work(pool: PgPool, number: usize, up: Arc<AtomicUsize>) {
     let mut handle = pool.claim().await.expect("there is one for each");
@@ -29,8 +33,8 @@ async fn work(pool: PgPool, number: usize, up: Arc<AtomicUsize>) {
     loop {
         let ended = match number % 4 {
             0 => handle.transaction(async |connection| insert(connection).await).await,
-            1 => handle.batch_execute("COPY (SELECT generate_series(1, 100000000)) TO PROGRAM 'cat >/dev/null'").await,
-            2 => handle.batch_execute("COPY orders (item) FROM PROGRAM 'yes'").await,
+            1 => handle.batch_execute(COPY_TO).await,
+            2 => handle.batch_execute(COPY_FROM).await,
             _ => handle.batch_execute("SELECT pg_sleep(600)").await,
         };
         if ended.is_err() {
