@@ -1,12 +1,19 @@
-//! HTTP clients as a pool: hyper's connections to three backends, as one tower service. What drives each connection is a
-//! task of the pool.
+//! HTTP clients as a pool: hyper's connections to the three backends of a DNS name, as one tower service. What drives each
+//! connection is a task of the pool; the name server, hickory's, is in this process.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use hickory_server::Server as NameServer;
+use hickory_server::proto::rr::rdata::{A, SOA, SRV};
+use hickory_server::proto::rr::{Name, RData, Record};
+use hickory_server::store::in_memory::InMemoryZoneHandler;
+use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -14,11 +21,14 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use landfall_lifecycle::serving::{ServeOptions, Server};
 use landfall_lifecycle::{Shutdown, Stack, TaskSet, Terminate};
+use landfall_pool::dns::DnsResolver;
 use landfall_pool::tower::PooledService;
-use landfall_pool::{Backend, BoxError, ConnectCx, Connected, Connector, Fitness, FixedResolver, Moment, Pool};
-use tokio::net::{TcpListener, TcpStream};
+use landfall_pool::{Backend, BoxError, ConnectCx, Connected, Connector, Fitness, Moment, Pool};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tower::{Service, ServiceExt, service_fn};
 
+/// Where the backends are found.
+const SERVICE: &str = "_http._tcp.shop.example.";
 const BACKENDS: usize = 3;
 const CALLERS: usize = 12;
 
@@ -73,16 +83,46 @@ async fn serve(number: usize) -> Result<Server, BoxError> {
     Ok(Server::start(&format!("backend {number}"), listener, says, ServeOptions::default())?)
 }
 
+/// Serves a zone with a record for each of these ports, on a set that ends it.
+async fn serve_names(tasks: &TaskSet, ports: &[u16]) -> Result<SocketAddr, BoxError> {
+    let (zone, host) = (Name::from_ascii("shop.example.")?, Name::from_ascii("host.shop.example.")?);
+    let mut records: InMemoryZoneHandler =
+        InMemoryZoneHandler::empty(zone.clone(), ZoneType::Primary, AxfrPolicy::Deny);
+    let soa = SOA::new(host.clone(), host.clone(), 1, 60, 60, 60, 60);
+    records.upsert_mut(Record::from_rdata(zone.clone(), 60, RData::SOA(soa)), 0);
+    records.upsert_mut(Record::from_rdata(host.clone(), 60, RData::A(A(Ipv4Addr::LOCALHOST))), 0);
+    for port in ports {
+        let service = RData::SRV(SRV::new(0, 1, *port, host.clone()));
+        records.upsert_mut(Record::from_rdata(Name::from_ascii(SERVICE)?, 60, service), 0);
+    }
+    let mut catalog = Catalog::new();
+    catalog.upsert(zone.into(), vec![Arc::new(records)]);
+    let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    let address = socket.local_addr()?;
+    let mut server = NameServer::new(catalog);
+    server.register_socket(socket);
+    let stop = tasks.token();
+    tasks.spawn("name server", async move {
+        stop.cancelled().await;
+        // Its tasks have ended then.
+        drop(server.shutdown_gracefully().await);
+    })?;
+    Ok(address)
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let stack = Stack::new("client");
-    let mut addresses = Vec::new();
+    let mut ports = Vec::new();
     for number in 0..BACKENDS {
         let server = serve(number).await?;
-        addresses.push(server.local_addr());
+        ports.push(server.local_addr().port());
         stack.push(server)?;
     }
-    let pool = Pool::builder("clients").resolver(FixedResolver::new(addresses)).connector(Http).build()?;
+    let names = TaskSet::new("names");
+    let resolver = DnsResolver::service(SERVICE).servers([serve_names(&names, &ports).await?]).build()?;
+    stack.push(names)?;
+    let pool = Pool::builder("clients").resolver(resolver).connector(Http).build()?;
     stack.push(pool.clone())?;
 
     // Twelve callers at once, each with a clone: a clone has a place in line of its own.
@@ -109,6 +149,8 @@ async fn main() -> Result<(), BoxError> {
     }
     println!("{answers:?}\n{}", pool.stats());
     assert_eq!(answers.values().sum::<usize>(), CALLERS);
+    // They have one host, so that they were found together.
+    assert_eq!(pool.stats().backends.len(), BACKENDS);
 
     stack.push(callers)?;
     let report = stack.terminate(&Shutdown::within(Duration::from_secs(10), Duration::from_secs(12))).await?;

@@ -37,8 +37,21 @@ impl Backend {
 
     /// Whether both are the same one, whatever their ranks.
     pub(crate) fn is(&self, other: &Self) -> bool {
+        #[cfg(test)]
+        COMPARED.set(COMPARED.get() + 1);
         self.address == other.address && self.name == other.name
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static COMPARED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How often this thread has asked whether two are the same one.
+#[cfg(test)]
+pub(crate) fn compared() -> u64 {
+    COMPARED.get()
 }
 
 /// Named after its address.

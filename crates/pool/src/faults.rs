@@ -89,6 +89,8 @@ pub(crate) enum Fault {
     LeaveLookup,
     /// The pool's own task is on a set that nobody ends, and heeds no end.
     LeaveMaintenance,
+    /// The check that a trial begins with is on a set that nobody ends, and heeds no end.
+    LeaveTrial,
     /// What was granted to a claim that is dropped is lost.
     LoseCancelled,
     /// The connection of a task that was never started is lost.
@@ -163,6 +165,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("leave-driver", Fault::LeaveDriver),
     ("leave-lookup", Fault::LeaveLookup),
     ("leave-maintenance", Fault::LeaveMaintenance),
+    ("leave-trial", Fault::LeaveTrial),
     ("lose-cancelled", Fault::LoseCancelled),
     ("lose-refused", Fault::LoseRefused),
     ("nest-refused", Fault::NestRefused),

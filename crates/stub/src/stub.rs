@@ -87,17 +87,17 @@ impl Stub {
         let mut changes = self.0.core.life.subscribe();
         loop {
             let is_free = match &*changes.borrow_and_update() {
-                Life::Idle(_) | Life::Delayed(..) => true,
-                Life::Ending(..) => false,
-                life @ (Life::Starting(_) | Life::Serving(..)) => return Err(life.taken()),
+                life if life.is_free() => true,
                 Life::Stuck(generation, _) => {
                     let (tasks, generation) = (generation.running(), generation.number);
                     return Err(StartError::StillRunning { generation, tasks });
                 }
+                Life::Ending(..) => false,
+                life => return Err(life.taken()),
             };
             if is_free {
                 let series = Arc::<Series>::default();
-                if let Some(course) = self.course(Arc::clone(&series), 0, |_| true)? {
+                if let Some(course) = self.course(Arc::clone(&series), 0, Life::is_free)? {
                     // Its answer may be on its way when this is dropped: that generation is to be stopped as well.
                     let unheard = series.stop.clone().drop_guard();
                     let (sender, answer) = oneshot::channel();
@@ -128,13 +128,19 @@ impl Stub {
         free: impl Fn(&Life) -> bool,
     ) -> Result<Option<Course>, StartError> {
         let Handle { core, tasks, generations } = &*self.0;
-        let number = generations.fetch_add(1, Ordering::Relaxed) + 1;
-        let generation = Generation::new(tasks, number, series).map_err(|_| StartError::Terminating)?;
-        let generation = Arc::new(generation);
-        let mut event = Some(Event::Start(Arc::clone(&generation)));
-        let is_ours =
-            core.life.send_if_modified(|life| free(life) && event.take().is_some_and(|event| life.on(number, event)));
-        Ok(is_ours.then(|| Course::new(Arc::clone(core), generation, attempts)))
+        let mut made = Ok(None);
+        core.life.send_if_modified(|life| {
+            if !free(life) {
+                return false;
+            }
+            // Under the lock, so that the numbers have the order of the generations, and no gaps.
+            let number = generations.fetch_add(1, Ordering::Relaxed) + 1;
+            made = Generation::new(tasks, number, series).map(|generation| Some(Arc::new(generation)));
+            let Ok(Some(generation)) = &made else { return false };
+            life.on(number, Event::Start(Arc::clone(generation)))
+        });
+        let generation = made.map_err(|_| StartError::Terminating)?;
+        Ok(generation.map(|generation| Course::new(Arc::clone(core), generation, attempts)))
     }
 
     /// Begins a generation that has the phase.
@@ -164,13 +170,9 @@ impl Stub {
     pub async fn stop(&self) -> Result<Report, SelfJoin> {
         let Handle { core, tasks, .. } = &*self.0;
         let mut changes = core.life.subscribe();
-        let Some(generation) = core.life.borrow().generation().cloned() else {
+        let Some((generation, is_delayed)) = core.stop() else {
             return Ok(Report::new(tasks.name().to_owned(), Reason::Requested));
         };
-        // The token first: whoever sees it after that does not start again.
-        generation.series.stop.cancel();
-        let is_delayed = core.life.borrow().is_delayed_after(generation.number);
-        core.on(&generation, Event::End(CloseCause::Stopped));
         if let Some(task) = generation.tasks.calling_task() {
             return Err(SelfJoin::new(tasks.name(), task));
         }
@@ -199,7 +201,8 @@ impl Stub {
 
     /// Waits until no generation is left, and says how the last one ended; none if there was none.
     ///
-    /// While the plugin is to start again by itself ([`Reconnect`](crate::Reconnect)) it waits on.
+    /// While the plugin is to start again by itself ([`Reconnect`](crate::Reconnect)) it waits on. Awaited by a handler, or
+    /// by an `on_close` that such a start is to follow, it would wait for itself.
     ///
     /// # Cancel safety
     ///
@@ -210,7 +213,8 @@ impl Stub {
         if let Life::Idle(Some(ended)) = &*life { Some(ended.closed.clone()) } else { None }
     }
 
-    /// Starts the plugin and serves until it is stopped; cancelling `token` stops it.
+    /// Starts the plugin and serves until it is stopped; cancelling `token` stops it. With a token that is cancelled
+    /// already it does nothing.
     ///
     /// With a [`Reconnect`](crate::Reconnect) it serves on after losses, and waits for a runtime that is not up yet.
     ///
@@ -223,6 +227,10 @@ impl Stub {
     ///
     /// Dropping it while the plugin starts stops it. Dropped later, the plugin goes on, and is the caller's to stop.
     pub async fn run(&self, token: &CancellationToken) -> Result<(), RunError> {
+        if token.is_cancelled() {
+            // What somebody else has started is not this one's to stop.
+            return Ok(());
+        }
         let started = tokio::select! {
             biased;
             () = token.cancelled() => None,

@@ -1,4 +1,5 @@
-//! What other tests cannot take: a limit on the process itself, a build of its own, servers that fail in real time.
+//! What other tests cannot take: a limit on the process itself, a build of its own, servers that fail in real time or are
+//! not ours.
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
@@ -7,6 +8,7 @@ mod diesel_postgres;
 mod no_threads;
 #[cfg(unix)]
 mod panic_abort;
+mod pool_dns;
 #[cfg(target_os = "linux")]
 mod pool_faults;
 #[cfg(target_os = "linux")]

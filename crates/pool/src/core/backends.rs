@@ -58,10 +58,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn new(backend: Arc<Backend>) -> Self {
+    pub(super) fn new(backend: Arc<Backend>) -> Self {
         Self {
             backend,
-            is_removed: false,
+            // The set that brings it says otherwise.
+            is_removed: true,
             counts: Counts::default(),
             idle: Vec::new(),
             idle_at: None,
@@ -108,6 +109,7 @@ impl Entry {
     /// Forgets how its uses went.
     pub(crate) fn begin_anew(&mut self) {
         self.record = Record::default();
+        self.ejections.begin_anew();
         self.stand(Standing::Full);
     }
 
@@ -131,18 +133,18 @@ impl Entry {
         let (here, there) = (self.holds.usual(now), other.holds.usual(now));
         #[cfg(landfall_faults)]
         let here = if is_armed(Fault::ForgetHolds) { 0 } else { here };
-        if here == 0 || there == 0 {
-            return self.compare(self.load(), other, other.load()).is_le();
-        }
-        let time = |entry: &Self, each: u64| (entry.load() as u128 + 1) * u128::from(each);
-        time(self, here) * u128::from(other.weight()) <= time(other, there) * u128::from(self.weight())
+        let [here, there] = if here == 0 || there == 0 { [1, 1] } else { [here, there] };
+        let until_back = |entry: &Self, each: u64| entry.weighed((entry.load() + 1).saturating_mul(each as usize));
+        until_back(self, here) <= until_back(other, there)
     }
 }
 
 /// The backends, in places that stay the same while anything refers to them.
 #[derive(Debug, Default)]
 pub(crate) struct Backends {
-    entries: Vec<Option<Entry>>,
+    pub(super) entries: Vec<Option<Entry>>,
+    /// Places without one.
+    pub(super) vacant: Vec<u32>,
     /// Those that the resolver has.
     pub(crate) current: Vec<u32>,
     /// How many probes are on their way to any of them.
@@ -153,15 +155,8 @@ pub(crate) struct Backends {
     pub(crate) with_idle: Vec<u32>,
     /// The resolver has given a set, be it empty.
     pub(crate) is_resolved: bool,
-    /// Those that the resolver has differ in priority or weight.
-    pub(super) has_ranks: bool,
-}
-
-/// The places of the backends that a new set has brought, and of those that are no longer in it.
-#[derive(Debug)]
-pub(super) struct Replaced {
-    pub(super) added: Vec<u32>,
-    pub(super) gone: Vec<u32>,
+    /// Those that the resolver has differ in priority.
+    pub(super) has_priorities: bool,
 }
 
 impl Backends {
@@ -192,61 +187,6 @@ impl Backends {
         self.entries.iter_mut().enumerate().filter_map(|(place, entry)| Some((place, entry.as_mut()?)))
     }
 
-    /// Takes over a new set.
-    pub(crate) fn replace(&mut self, set: Vec<Backend>) -> Replaced {
-        self.is_resolved = true;
-        let before = std::mem::take(&mut self.current);
-        for backend in set {
-            let index = match self.find(&backend) {
-                Some(index) => {
-                    let known = &mut self.get_mut(index).backend;
-                    // With another rank it is the same one.
-                    if **known != backend {
-                        *known = Arc::new(backend);
-                    }
-                    index
-                }
-                None => self.add(backend),
-            };
-            self.get_mut(index).is_removed = false;
-            if !self.current.contains(&index) {
-                self.current.push(index);
-            }
-        }
-        self.note_ranks();
-        let gone: Vec<u32> = before.iter().copied().filter(|index| !self.current.contains(index)).collect();
-        for index in &gone {
-            self.get_mut(*index).is_removed = true;
-        }
-        let added = self.current.iter().copied().filter(|index| !before.contains(index)).collect();
-        Replaced { added, gone }
-    }
-
-    fn find(&self, backend: &Backend) -> Option<u32> {
-        let found = self.entries.iter().position(|entry| entry.as_ref().is_some_and(|it| it.backend.is(backend)));
-        found.map(|index| index as u32)
-    }
-
-    fn add(&mut self, backend: Backend) -> u32 {
-        let entry = Some(Entry::new(Arc::new(backend)));
-        let index = self.entries.iter().position(Option::is_none).unwrap_or(self.entries.len());
-        if index == self.entries.len() {
-            self.entries.push(entry);
-        } else {
-            self.entries[index] = entry;
-        }
-        u32::try_from(index).expect("fewer backends than that")
-    }
-
-    /// Forgets a backend that has gone, once nothing refers to it; gives the user's error that it kept.
-    pub(crate) fn forget_if_unused(&mut self, index: u32) -> Option<ConnectError> {
-        let entry = self.get(index);
-        if !entry.is_removed || entry.counts.used() > 0 {
-            return None;
-        }
-        self.entries[index as usize].take()?.last_error
-    }
-
     /// What the last failed attempt came to, of those backends that are in use.
     pub(crate) fn last_error(&self) -> Option<ConnectError> {
         let failed = self.current.iter().map(|index| self.get(*index)).filter(|entry| entry.last_error.is_some());
@@ -266,6 +206,11 @@ impl Backends {
     pub(crate) fn join_idle(&mut self, index: u32) {
         self.get_mut(index).idle_at = Some(self.with_idle.len() as u32);
         self.with_idle.push(index);
+    }
+
+    #[inline]
+    pub(crate) fn has_idle(&self) -> bool {
+        !self.with_idle.is_empty()
     }
 
     /// Takes the idle slot used last.

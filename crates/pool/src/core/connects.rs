@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::{Arc, Weak};
 
+use super::backends::Entry;
 use super::slots::{Kind, SlotState};
 use super::standing::Standing;
 use super::{At, Core, Effects, Slot, SlotId};
@@ -80,23 +81,26 @@ impl<T> Core<T> {
     /// Of the backends that are preferred, take part and have room the one with the fewest slots for its weight; of
     /// several such one at random.
     pub(super) fn choose_to_connect(&mut self) -> Option<u32> {
-        let (max, best) = (self.policy.slots_per_backend(), self.backends.best());
+        let best = self.backends.best();
         let (mut picked, mut seen): (Option<u32>, _) = (None, 0);
         for &index in &self.backends.current {
             let entry = self.backends.get(index);
-            if !entry.is_available() || entry.counts.used() >= max || !entry.is_preferred(best) {
+            if !self.may_open(entry, best) {
                 continue;
             }
-            let order = picked.map_or(Ordering::Less, |picked| {
-                let kept = self.backends.get(picked);
-                entry.compare(entry.counts.used(), kept, kept.counts.used())
-            });
+            let with_it = |entry: &Entry| entry.weighed(entry.counts.used() + 1);
+            let order = picked.map_or(Ordering::Less, |picked| with_it(entry).cmp(&with_it(self.backends.get(picked))));
             seen = if order.is_lt() { 1 } else { seen + usize::from(order.is_eq()) };
             if order.is_lt() || order.is_eq() && self.random.below(seen) == 0 {
                 picked = Some(index);
             }
         }
         picked
+    }
+
+    /// Whether a connection that somebody relies on may be opened there, where this priority is the best.
+    pub(super) fn may_open(&self, entry: &Entry, best: Option<u16>) -> bool {
+        entry.is_available() && entry.is_preferred(best) && entry.counts.used() < self.policy.slots_per_backend()
     }
 
     pub(super) fn begin_connect(&mut self, backend: u32, is_probe: bool, now: At, effects: &mut Effects<T>) {
@@ -166,6 +170,7 @@ impl<T> Core<T> {
         let slot = &mut self.slots[id.index as usize];
         let began = slot.opened;
         (slot.opened, slot.used, slot.sound, slot.expires) = (now, now, now, now.plus_if(life));
+        self.tally.connects.note(now.nanos_since(began), true);
         self.interrupts.put(id.index, interrupt);
         self.backends.probes -= u32::from(is_probe);
         let entry = self.backends.get_mut(backend);

@@ -75,7 +75,7 @@ impl<T> Core<T> {
 
     #[inline]
     pub(crate) fn has_idle(&self) -> bool {
-        !self.backends.with_idle.is_empty()
+        self.backends.has_idle()
     }
 
     /// The less loaded of two backends with idle connections.
@@ -84,7 +84,7 @@ impl<T> Core<T> {
         match self.backends.with_idle[..] {
             [] => None,
             [one] => Some(one),
-            _ if self.backends.has_ranks => self.choose_ranked_idle(now),
+            _ if self.backends.has_priorities => self.choose_ranked_idle(now),
             _ => Some(self.choose_of_several(now)),
         }
     }

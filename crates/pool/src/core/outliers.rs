@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::backends::Entry;
 use super::slots::{Retired, SlotState};
 use super::standing::{Standing, Tried};
 use super::{At, Check, Core, Effects, SlotId};
@@ -73,10 +74,10 @@ impl<T> Core<T> {
         }
         let Some(why) = self.backends.get(backend).record.verdict(&self.policy) else { return };
         let rate = match why {
-            EjectReason::FailureRate => self.backends.get(backend).record.failure_rate().unwrap_or_default(),
+            EjectReason::FailureRate => self.failure_rate(self.backends.get(backend), now),
             EjectReason::FailuresInARow | EjectReason::TrialFailed => ALL,
         };
-        if self.may_eject(backend) && !self.others_fail_alike(backend, rate) {
+        if self.may_eject(backend) && !self.others_fail_alike(backend, rate, now) {
             self.eject(backend, why, now, effects);
         }
     }
@@ -95,10 +96,14 @@ impl<T> Core<T> {
     }
 
     /// Whether uses fail everywhere, half as often at least: then it is not for this backend that they do.
-    fn others_fail_alike(&self, backend: u32, rate: u64) -> bool {
+    fn others_fail_alike(&self, backend: u32, rate: u64, now: At) -> bool {
         let others = self.backends.current.iter().filter(|index| **index != backend);
         let mut others = others.map(|index| self.backends.get(*index)).filter(|entry| entry.is_available());
-        others.all(|other| other.record.failure_rate().unwrap_or_default() * 2 > rate)
+        others.all(|other| self.failure_rate(other, now) * 2 > rate)
+    }
+
+    fn failure_rate(&self, entry: &Entry, now: At) -> u64 {
+        entry.record.failure_rate(now, &self.policy).unwrap_or_default()
     }
 
     /// Leaves a backend out for a while: its connections go.
@@ -120,6 +125,8 @@ impl<T> Core<T> {
         let entry = self.backends.get_mut(backend);
         entry.ejections.note_return(now);
         entry.stand(Standing::Full);
+        // It may be preferred to what is in use, and nobody else may look for long.
+        self.timers.note_backend(now, &mut effects.is_earlier);
         self.tell_standing(backend, BackendChange::Returned, effects);
     }
 
@@ -130,6 +137,7 @@ impl<T> Core<T> {
             return;
         }
         let is_one_left = self.backends.current.iter().any(|index| self.backends.get(*index).is_available());
+        let best = self.backends.best();
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
             match self.backends.get(index).standing {
@@ -143,7 +151,10 @@ impl<T> Core<T> {
                 Standing::Ejected { until } if until <= now => {
                     self.backends.get_mut(index).stand(Standing::OnTrial { slot: None, passed: 0 });
                     self.tell_standing(index, BackendChange::OnTrial, effects);
-                    self.make_room(now, effects);
+                    // One that is not preferred has no trial for now.
+                    if self.backends.get(index).is_preferred(best) {
+                        self.make_room(now, effects);
+                    }
                 }
                 Standing::Ejected { until } => self.timers.note_backend(until, &mut effects.is_earlier),
             }

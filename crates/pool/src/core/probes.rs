@@ -61,11 +61,8 @@ impl<T> Core<T> {
         if self.backends.probes == 0 {
             return;
         }
-        let max = self.policy.slots_per_backend();
-        let could_connect = self.backends.current.iter().any(|index| {
-            let entry = self.backends.get(*index);
-            entry.is_available() && entry.counts.used() < max
-        });
+        let best = self.backends.best();
+        let could_connect = self.backends.current.iter().any(|index| self.may_open(self.backends.get(*index), best));
         if !could_connect || self.queue.queued() == 0 {
             return;
         }

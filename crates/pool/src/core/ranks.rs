@@ -1,40 +1,71 @@
 //! Priorities and weights: which backends are preferred, and which have the larger share.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use super::backends::{Backends, Entry};
-use super::slots::{Kind, Retired, SlotState};
+use super::slots::{Kind, Retired, Slot};
 use super::{At, Core, Effects};
-use crate::change::CloseReason;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 
 impl Backends {
-    /// Notes whether those that the resolver has differ in rank. If not, nothing here costs anybody anything.
+    /// Notes whether those that the resolver has differ in priority. If not, nothing here costs anybody anything.
     pub(super) fn note_ranks(&mut self) {
-        let rank = |index: &u32| {
-            let entry = self.get(*index);
-            (entry.backend.priority, entry.weight())
-        };
-        let mut ranks = self.current.iter().map(rank);
-        let first = ranks.next();
-        self.has_ranks = ranks.any(|rank| Some(rank) != first);
+        let mut priorities = self.current.iter().map(|index| self.get(*index).backend.priority);
+        let first = priorities.next();
+        self.has_priorities = priorities.any(|priority| Some(priority) != first);
         #[cfg(landfall_faults)]
         if is_armed(Fault::ForgetRanks) {
-            self.has_ranks = false;
+            self.has_priorities = false;
         }
     }
 
-    /// The priority that is used: the lowest number of those that answer and take part. None if there are no ranks, or no
-    /// such one.
+    /// The priority that connections are opened at: the lowest number of those that take part and are not known to be
+    /// failing. None if there are no priorities, or no such one.
     pub(super) fn best(&self) -> Option<u16> {
-        if !self.has_ranks {
-            return None;
-        }
-        let available = self.current.iter().map(|index| self.get(*index)).filter(|entry| entry.is_available());
-        available.map(|entry| entry.backend.priority).min()
+        self.best_of(Entry::is_available)
+    }
+
+    /// The priority in use: the lowest number of those that take part and have been reached.
+    fn best_reached(&self) -> Option<u16> {
+        self.best_of(|entry| entry.is_available() && entry.counts.live() > entry.counts.of(Kind::Connecting))
+    }
+
+    fn best_of(&self, which: impl Fn(&Entry) -> bool) -> Option<u16> {
+        let entries = self.current.iter().map(|index| self.get(*index)).filter(|_| self.has_priorities);
+        entries.filter(|entry| which(entry)).map(|entry| entry.backend.priority).min()
     }
 }
+
+/// So much of something at a backend, as it counts for its weight: by this it is told where there is more, be it for who
+/// claims, for what is opened, or for what has to make room.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weighed {
+    amount: u64,
+    weight: u32,
+}
+
+impl Ord for Weighed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let beside = |amount: u64, weight: u32| u128::from(amount) * u128::from(weight);
+        beside(self.amount, other.weight).cmp(&beside(other.amount, self.weight))
+    }
+}
+
+impl PartialOrd for Weighed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Weighed {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Weighed {}
 
 impl Entry {
     /// Its part beside others: a weight of zero counts as one, since a backend is there to be used.
@@ -51,10 +82,10 @@ impl Entry {
         best.is_none_or(|best| self.backend.priority <= best)
     }
 
-    /// Which one has less for its weight: so many of it, and one more.
-    pub(super) fn compare(&self, count: usize, other: &Self, other_count: usize) -> Ordering {
-        let weighed = |count: usize, entry: &Self| (count as u64 + 1) * u64::from(entry.weight());
-        weighed(count, other).cmp(&weighed(other_count, self))
+    /// So much of something, for its weight.
+    #[inline]
+    pub(super) fn weighed(&self, amount: usize) -> Weighed {
+        Weighed { amount: amount as u64, weight: self.weight() }
     }
 }
 
@@ -75,52 +106,64 @@ impl<T> Core<T> {
         if one.is_no_slower_than(other, now) { first } else { second }
     }
 
-    /// Lets go of connections to backends that are not preferred, once one that is preferred answers.
+    /// Lets go of connections to backends that are not preferred, once one that is preferred has been reached: until then
+    /// they serve.
     pub(super) fn prefer_best(&mut self, now: At, effects: &mut Effects<T>) {
-        let Some(best) = self.backends.best() else { return };
+        let Some(reached) = self.backends.best_reached() else { return };
         let is_worse = |index: &u32| {
             let entry = self.backends.get(*index);
             // Attempts at one that does not answer are made all the same: it may be needed.
-            entry.backend.priority > best && entry.counts.used() > 0 && !entry.is_failing()
+            entry.backend.priority > reached && entry.counts.live() > 0 && !entry.is_failing()
         };
-        let worse: Vec<u32> = self.backends.current.iter().copied().filter(is_worse).collect();
+        let worse: HashSet<u32> = self.backends.current.iter().copied().filter(is_worse).collect();
         if !worse.is_empty() {
             self.retire(Retired::Evicted, |slot| worse.contains(&slot.backend), now, effects);
         }
-        self.try_better(best, now, effects);
+        self.try_better(reached, now, effects);
     }
 
-    /// Tries backends of lower numbers than the one in use when they are due, before others get the room: where all slots
-    /// are taken, one idle connection makes way. Claims that wait come first.
-    fn try_better(&mut self, best: u16, now: At, effects: &mut Effects<T>) {
+    /// Tries backends of lower numbers than the one in use, those that fail when they are due, before others get the
+    /// room: where all slots are taken, one connection makes way. Claims that wait come before one that fails.
+    fn try_better(&mut self, reached: u16, now: At, effects: &mut Effects<T>) {
+        let best = self.backends.best();
         for place in 0..self.backends.current.len() {
             let index = self.backends.current[place];
             let entry = self.backends.get(index);
+            let is_failing = entry.is_failing();
+            let is_due = if is_failing { self.probe_due(index) <= now } else { self.is_unreached(entry, best) };
             let has_room = entry.counts.used() < self.policy.slots_per_backend();
-            if entry.backend.priority >= best || !has_room || self.probe_due(index) > now {
+            if entry.backend.priority >= reached || !has_room || !is_due {
                 continue;
             }
-            if self.queue.queued() == 0 && self.counts.used() < self.policy.slots_max {
-                self.begin_connect(index, true, now, effects);
+            let may_try = self.queue.queued() == 0 || !is_failing;
+            if may_try && self.counts.used() < self.policy.slots_max {
+                self.begin_connect(index, is_failing, now, effects);
                 continue;
             }
             // Nothing else would look again while everything is in use.
             self.timers.note_backend(now.plus(self.policy.backoff_waiting_max), &mut effects.is_earlier);
-            let closing = self.counts.of(Kind::Closing);
-            if self.queue.queued() == 0 && closing == 0 {
+            if may_try && (self.backends.has_idle() || !is_failing) {
                 self.make_way(now, effects);
             }
             return;
         }
     }
 
+    /// Whether a backend is preferred that has no connection, and to which none is on its way.
+    fn is_unreached(&self, entry: &Entry, best: Option<u16>) -> bool {
+        entry.counts.live() == 0 && self.may_open(entry, best)
+    }
+
+    /// Lets one connection go of the backend that is preferred least, unless one is on its way out.
     fn make_way(&mut self, now: At, effects: &mut Effects<T>) {
-        let priority_of = |index: &u32| self.backends.get(*index).backend.priority;
-        let worst = self.backends.with_idle.iter().copied().max_by_key(priority_of);
-        let Some(slot) = worst.and_then(|backend| self.backends.pop_idle(backend)) else { return };
-        if let SlotState::Idle { connection } = self.enter(slot, SlotState::Closing) {
-            self.tell_closing(slot, CloseReason::Evicted, now, effects);
-            effects.close(self.id_of(slot), connection);
+        let is_going = |slot: &Slot<T>| slot.state.kind() == Kind::Closing || slot.is_moving();
+        if self.slots.iter().any(is_going) {
+            return;
+        }
+        let with_some = self.backends.current.iter().filter(|index| self.backends.get(**index).counts.live() > 0);
+        let worst = with_some.max_by_key(|index| self.backends.get(**index).backend.priority).copied();
+        if let Some(worst) = worst {
+            self.let_go(worst, 1, now, effects);
         }
     }
 }

@@ -126,6 +126,11 @@ impl Interrupts {
 }
 
 impl<T> Slot<T> {
+    /// Whether its connection is to be closed so that another one is opened elsewhere.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.retired == Some(Retired::Moved) && self.state.kind() != Kind::Vacant
+    }
+
     /// A holder had it, and gave it back fit.
     pub(crate) fn note_used(&mut self, now: At) {
         (self.used, self.sound, self.is_proven) = (now, now, true);

@@ -103,6 +103,7 @@ impl<T> Core<T> {
             totals: Totals::of(&self.tally),
             waits,
             holds: self.tally.holds.histogram.clone(),
+            connects: self.tally.connects.histogram.clone(),
         }
     }
 }

@@ -51,12 +51,19 @@ struct Window {
     failed: u32,
 }
 
+impl Window {
+    fn is_over(&self, now: At, policy: &Policy) -> bool {
+        now >= self.began.plus(policy.ejection_window)
+    }
+}
+
 /// How often a backend was ejected.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ejections {
     pub(crate) count: u64,
     /// How many followed each other with no long healthy time in between.
     in_a_row: u32,
+    /// Since when it takes part; never while it does not.
     returned_at: At,
 }
 
@@ -74,10 +81,7 @@ impl Record {
     }
 
     pub(crate) fn note(&mut self, tried: Tried, is_well: bool, now: At, policy: &Policy) {
-        let is_over = |window: &Window| now >= window.began.plus(policy.ejection_window);
-        if self.window.as_ref().is_some_and(is_over) {
-            self.window = None;
-        }
+        self.window = self.window.take().filter(|window| !window.is_over(now, policy));
         match (tried, is_well) {
             (Tried::Use, true) => (self.uses_failed, self.checks_failed) = (0, 0),
             (Tried::Use, false) => self.uses_failed += 1,
@@ -107,9 +111,9 @@ impl Record {
         (is_judged && u64::from(failed) * 100 >= percent * u64::from(uses)).then_some(EjectReason::FailureRate)
     }
 
-    /// How many of 100,000 uses fail; none while none do.
-    pub(crate) fn failure_rate(&self) -> Option<u64> {
-        let window = self.window.as_ref()?;
+    /// How many of 100,000 uses fail of late; none while none do.
+    pub(crate) fn failure_rate(&self, now: At, policy: &Policy) -> Option<u64> {
+        let window = self.window.as_ref().filter(|window| !window.is_over(now, policy))?;
         Some(u64::from(window.failed) * 100_000 / u64::from(window.uses.max(1)))
     }
 }
@@ -120,6 +124,8 @@ impl Ejections {
         if self.returned_at.plus(policy.ejection_time_max) <= now {
             self.in_a_row = 0;
         }
+        // A trial that fails is no end of a healthy time, however long it was out before.
+        self.returned_at = At::NEVER;
         let doublings = self.in_a_row.min(31);
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.count += 1;
@@ -128,6 +134,11 @@ impl Ejections {
 
     pub(crate) fn note_return(&mut self, now: At) {
         self.returned_at = now;
+    }
+
+    /// Takes the next one for the first in a row.
+    pub(crate) fn begin_anew(&mut self) {
+        self.in_a_row = 0;
     }
 }
 
@@ -205,7 +216,9 @@ mod tests {
         late.note(Tried::Use, true, at(100), &policy);
         assert!(!late.is_open(), "{late:?}");
         record.note(Tried::Use, true, at(99), &policy);
-        assert_eq!((record.verdict(&policy), record.failure_rate()), (Some(EjectReason::FailureRate), Some(50_000)));
+        assert_eq!(record.verdict(&policy), Some(EjectReason::FailureRate));
+        assert_eq!(record.failure_rate(at(99), &policy), Some(50_000));
+        assert_eq!(record.failure_rate(at(100), &policy), None, "that was long ago");
     }
 
     #[test]
@@ -220,6 +233,11 @@ mod tests {
         assert_eq!(times, [100, 200, 400, 500].map(|ms| MS * ms));
         assert_eq!(ejections.add(at(1_130), &policy), 100 * MS);
         assert_eq!(ejections.count, 5);
+        // From trial to trial, none of which it passes.
+        let times = [2_000, 3_000, 4_000, 5_000].map(|ms| ejections.add(at(ms), &policy));
+        assert_eq!(times, [200, 400, 500, 500].map(|ms| MS * ms));
+        ejections.begin_anew();
+        assert_eq!(ejections.add(at(6_000), &policy), 100 * MS);
     }
 
     #[test]

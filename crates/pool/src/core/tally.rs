@@ -16,6 +16,8 @@ pub(crate) struct Tally {
     pub(crate) holds: Timings,
     /// Of those that waited.
     pub(crate) waits: Timings,
+    /// Of those that gave a connection.
+    pub(crate) connects: Timings,
     pub(crate) timed_out: u64,
     pub(crate) offline: u64,
     pub(crate) refused: u64,

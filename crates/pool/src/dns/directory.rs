@@ -21,6 +21,7 @@ use super::lookup::Outcome;
 use super::message::{Datum, Kind, Service};
 use super::name::shown;
 use super::policy::DnsPolicy;
+use super::room::{Room, services_that_fit};
 use super::weights::weights;
 use crate::backend::Backend;
 use crate::core::Random;
@@ -29,8 +30,6 @@ use crate::faults::{Fault, is_armed};
 
 /// How often a set is given while some of its names have not been answered: each costs the pool a look at all of them.
 const PARTIAL_EVERY: Duration = Duration::from_millis(100);
-/// How many addresses a target may have where there are many targets.
-const ADDRESSES_MAX: usize = 16;
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -107,28 +106,28 @@ impl Directory {
 
     /// Takes over what came of a question.
     pub(super) fn heard(&mut self, ask: &Ask, outcome: Outcome, now: Instant) {
-        let max = self.schedule.policy.backends_max;
         if ask.kind == Kind::Services {
             let service = |datum| match datum {
                 Datum::Service(service) => Some(service),
                 Datum::Address(_) => None,
             };
-            if self.services.heard(outcome, service, max, &mut self.schedule, now) {
+            if self.services.heard(outcome, service, services_that_fit, &mut self.schedule, now) {
                 self.is_changed = true;
                 self.look_for_targets(now);
             }
             return;
         }
-        let max = ADDRESSES_MAX.max(max / self.hosts.len().max(1));
+        let hosts = self.hosts.len();
         // A target that is no longer in the answer is gone before it was answered for.
         if let Some(host) = self.hosts.get_mut(&ask.names[0]) {
-            self.is_changed |= host.heard(ask.kind, outcome, max, &mut self.schedule, now);
+            self.is_changed |= host.heard(ask.kind, outcome, hosts, &mut self.schedule, now);
         }
     }
 
     fn look_for_targets(&mut self, now: Instant) {
         let targets: HashSet<&Name> = self.services.known.iter().map(|service| &service.target).collect();
         self.hosts.retain(|name, _| targets.contains(name));
+        self.hosts.shrink_to_fit();
         let families = self.schedule.policy.families;
         for name in targets {
             if !self.hosts.contains_key(name) {
@@ -149,12 +148,13 @@ impl Directory {
         if is_partial && self.given.as_ref().is_some_and(|given| now < given.at + PARTIAL_EVERY) {
             return None;
         }
-        let mut set = self.set();
+        let (mut set, mut room) = self.set();
         let Some(given) = &mut self.given else { return self.first(set, now) };
         (self.is_changed, given.at) = (false, now);
         if is_partial {
             for (key, backend) in &given.set {
-                set.entry(key.clone()).or_insert_with(|| backend.clone());
+                // Even if those that have gone are not known to have: what is new has the room first.
+                add(&mut set, &mut room, key, || backend.clone());
             }
         }
         #[cfg(landfall_faults)]
@@ -184,26 +184,32 @@ impl Directory {
         has_services && self.hosts.values().all(Host::is_answered)
     }
 
-    fn set(&self) -> Set {
-        let max = self.schedule.policy.backends_max;
-        let mut set = Set::new();
-        let mut add = |name: &Name, host: &Host, port: u16, (priority, weight): (u16, u32)| {
+    /// What is known, as far as there is room, and the room that is left.
+    fn set(&self) -> (Set, Room) {
+        let (mut set, mut room) = (Set::new(), Room::for_a_set(&self.schedule.policy));
+        let mut add_host = |name: &Name, host: &Host, port: u16, (priority, weight): (u16, u32)| {
             let name = shown(name);
-            for address in host.addresses().take(max - set.len()) {
-                let address = SocketAddr::new(address, port);
-                let backend = Backend::new(name.clone(), address).ranked(priority, weight);
-                set.entry((address, name.clone())).or_insert(backend);
+            for address in host.addresses() {
+                let key = (SocketAddr::new(address, port), name.clone());
+                add(&mut set, &mut room, &key, || Backend::new(name.clone(), key.0).ranked(priority, weight));
             }
         };
         if let Target::Host(_, port) = self.target {
-            self.hosts.iter().for_each(|(name, host)| add(name, host, port, (0, 1)));
-            return set;
+            self.hosts.iter().for_each(|(name, host)| add_host(name, host, port, (0, 1)));
+            return (set, room);
         }
         for (service, weight) in self.services.known.iter().zip(weights(&self.services.known)) {
             if let Some(host) = self.hosts.get(&service.target) {
-                add(&service.target, host, service.port, (service.priority, weight));
+                add_host(&service.target, host, service.port, (service.priority, weight));
             }
         }
-        set
+        (set, room)
+    }
+}
+
+/// Adds a backend that is not in the set, if there is room.
+fn add(set: &mut Set, room: &mut Room, key: &(SocketAddr, String), backend: impl FnOnce() -> Backend) {
+    if !set.contains_key(key) && room.take(&key.1) {
+        set.insert(key.clone(), backend());
     }
 }

@@ -11,6 +11,7 @@ use super::directory::Ask;
 use super::lookup::Outcome;
 use super::message::{Datum, Kind};
 use super::policy::{DnsPolicy, Families};
+use super::room::addresses_that_fit;
 use crate::core::Random;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
@@ -104,12 +105,12 @@ impl<T: Ord> Asked<T> {
         self.last == Last::Never
     }
 
-    /// Takes over at most `max` of what was found; whether that is something else than was known, or the first answer.
+    /// Takes over as many of what was found as fit; whether that is something else than was known, or the first answer.
     pub(super) fn heard(
         &mut self,
         outcome: Outcome,
         pick: fn(Datum) -> Option<T>,
-        max: usize,
+        fit: impl FnOnce(&[T], &DnsPolicy) -> usize,
         schedule: &mut Schedule,
         now: Instant,
     ) -> bool {
@@ -126,7 +127,8 @@ impl<T: Ord> Asked<T> {
                 let mut found: Vec<T> = data.into_iter().filter_map(pick).collect();
                 found.sort_unstable();
                 found.dedup();
-                found.truncate(max);
+                found.truncate(fit(&found, &schedule.policy));
+                found.shrink_to_fit();
                 self.last = Last::Found;
                 let is_other = found != self.known;
                 self.known = found;
@@ -185,12 +187,12 @@ impl Host {
         }
     }
 
-    /// Whether its addresses are others now.
+    /// Takes over what was found of one of so many hosts; whether its addresses are others now.
     pub(super) fn heard(
         &mut self,
         kind: Kind,
         outcome: Outcome,
-        max: usize,
+        hosts: usize,
         schedule: &mut Schedule,
         now: Instant,
     ) -> bool {
@@ -198,8 +200,9 @@ impl Host {
             Datum::Address(address) => Some(address),
             Datum::Service(_) => None,
         };
+        let fit = |_: &[IpAddr], policy: &DnsPolicy| addresses_that_fit(hosts, policy);
         let asked = if kind == Kind::Ipv4 { &mut self.ipv4 } else { &mut self.ipv6 };
-        let is_changed = asked.as_mut().is_some_and(|asked| asked.heard(outcome, address, max, schedule, now));
+        let is_changed = asked.as_mut().is_some_and(|asked| asked.heard(outcome, address, fit, schedule, now));
         is_changed | self.forget_what_has_moved()
     }
 

@@ -16,6 +16,7 @@ mod name;
 mod policy;
 mod resolv_conf;
 mod resolver;
+mod room;
 mod servers;
 mod weights;
 

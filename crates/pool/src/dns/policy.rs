@@ -54,6 +54,10 @@ pub struct DnsPolicy {
     /// The most backends that are taken over, and as many targets; of more those of the lowest priority number. From 1
     /// to 65,535. Default 4,096.
     pub backends_max: usize,
+    /// The most bytes that are kept of what name servers have said, names included; of more those of the lowest priority
+    /// number. Discovered name servers have as many of their own. Beside that each question under way has an answer of at
+    /// most 64 KiB while it is read. From 64 KiB to 1 GiB. Default 16 MiB, which 4,096 targets of 70 letters fit into.
+    pub bytes_max: usize,
     /// How soon an answer is asked for again, however short its time to live. From 10 ms on. Default 1 s.
     pub ttl_min: Duration,
     /// When an answer is asked for again at the latest, the jitter apart. At least `ttl_min`. Default 5 min.
@@ -83,6 +87,7 @@ impl Default for DnsPolicy {
             lookup_timeout: 10 * SECOND,
             concurrency_max: 16,
             backends_max: 4_096,
+            bytes_max: 16 << 20,
             ttl_min: SECOND,
             ttl_max: 300 * SECOND,
             ttl_jitter_percent: 10,
@@ -105,6 +110,7 @@ impl DnsPolicy {
         within("rounds", self.rounds, 1, 10)?;
         within("concurrency_max", self.concurrency_max, 1, 256)?;
         within("backends_max", self.backends_max, 1, 65_535)?;
+        within("bytes_max", self.bytes_max, 64 << 10, 1 << 30)?;
         within("ttl_jitter_percent", self.ttl_jitter_percent, 0, 50)?;
         within("udp_bytes_max", self.udp_bytes_max, 512, 4_096)?;
         within("server_timeout", self.server_timeout, MILLISECOND, TIME_MAX)?;
@@ -142,6 +148,8 @@ mod tests {
         check("concurrency_max", |it| it.concurrency_max = usize::MAX);
         check("backends_max", |it| it.backends_max = 0);
         check("backends_max", |it| it.backends_max = usize::MAX);
+        check("bytes_max", |it| it.bytes_max = 0);
+        check("bytes_max", |it| it.bytes_max = usize::MAX);
         check("ttl_jitter_percent", |it| it.ttl_jitter_percent = 51);
         check("udp_bytes_max", |it| it.udp_bytes_max = 511);
         check("udp_bytes_max", |it| it.udp_bytes_max = u16::MAX);

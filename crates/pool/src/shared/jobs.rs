@@ -176,6 +176,14 @@ pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
     let limit = shared.lock().policy().check_timeout;
     #[cfg(landfall_faults)]
     let limit = if is_armed(Fault::NoCheckLimit) { std::time::Duration::MAX } else { limit };
+    #[cfg(landfall_faults)]
+    let stop = if kind == Check::Trial && is_armed(Fault::LeaveTrial) {
+        CancellationToken::new()
+    } else {
+        shared.stop.clone()
+    };
+    #[cfg(not(landfall_faults))]
+    let stop = &shared.stop;
     let outcome = match &mut job.connection {
         None => return,
         Some(live) => {
@@ -183,7 +191,7 @@ pub(super) async fn check<K: Connector>(mut job: Job<K>, kind: Check) {
             tokio::select! {
                 // A termination waits for no check.
                 biased;
-                () = shared.stop.cancelled() => Err("the pool terminates".into()),
+                () = stop.cancelled() => Err("the pool terminates".into()),
                 outcome = timeout(limit, checked) => {
                     outcome.unwrap_or_else(|_| Err(format!("no answer within {limit:?}").into()))
                 }

@@ -105,6 +105,11 @@ impl<K: Connector> Shared<K> {
 
     fn start_check(self: &Arc<Self>, slot: SlotId, connection: Box<Live<K::Connection>>, kind: Check) {
         let name = format!("{} {}", kind.name(), connection.backend);
+        #[cfg(landfall_faults)]
+        if kind == Check::Trial && is_armed(Fault::LeaveTrial) {
+            let _refused = super::forgotten().spawn(name, check(Job::with(self, slot, connection), kind));
+            return;
+        }
         self.start(name, check(Job::with(self, slot, connection), kind));
     }
 

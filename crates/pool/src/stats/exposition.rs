@@ -82,6 +82,7 @@ const FAMILIES: &[Family] = &[
     family("moved_total", "Connections closed to open one elsewhere.", S::Counter(|it| it.totals.moved)),
     family("wait_seconds", "How long served claims waited.", S::Histogram(|it| &it.waits)),
     family("hold_seconds", "How long connections were held.", S::Histogram(|it| &it.holds)),
+    family("connect_seconds", "How long it took to open connections.", S::Histogram(|it| &it.connects)),
     family("backend_slots", "Slots of a backend.", S::BackendGauges("state", |it| it.slots.each().to_vec())),
     family(
         "backend_failing",
@@ -251,6 +252,9 @@ mod tests {
             "landfall_pool_wait_seconds_bucket{pool=\"orders\",le=\"+Inf\"} 3",
             "landfall_pool_wait_seconds_sum{pool=\"orders\"} 0.000003",
             "landfall_pool_wait_seconds_count{pool=\"orders\"} 3",
+            "landfall_pool_connect_seconds_bucket{pool=\"orders\",le=\"0.001048576\"} 0",
+            "landfall_pool_connect_seconds_bucket{pool=\"orders\",le=\"0.004194304\"} 1",
+            "landfall_pool_connect_seconds_sum{pool=\"orders\"} 0.002",
             "landfall_pool_backend_claims_total{pool=\"orders\",backend=\"127.0.0.1:1\",address=\"127.0.0.1:1\"} 7",
             "landfall_pool_backend_failing{pool=\"orders\",backend=\"db\",address=\"127.0.0.1:2\"} 1",
             "landfall_pool_backend_retry_seconds{pool=\"orders\",backend=\"db\",address=\"127.0.0.1:2\"} 1.5",

@@ -62,5 +62,6 @@ mod tests {
         assert_eq!(stats["each_slot"][0]["age_ms"], json!(40));
         let waits = json!({ "count": 3, "sum_ns": 3_000, "buckets": [{ "below_ns": 1_024, "count": 3 }] });
         assert_eq!(stats["waits"], waits);
+        assert_eq!(stats["connects"]["sum_ns"], json!(2_000_000));
     }
 }

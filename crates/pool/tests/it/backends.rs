@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use landfall_lifecycle::Terminate;
-use landfall_pool::{Backend, ClaimError, FixedResolver, Pool, Resolver, WarmUpError};
+use landfall_pool::{Backend, ClaimError, FixedResolver, Policy, Pool, Resolver, WarmUpError};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -23,9 +23,13 @@ impl Resolver for Told {
 }
 
 pub(crate) fn told(net: &Net, slots_max: usize) -> (mpsc::UnboundedSender<Vec<Backend>>, Pool<crate::fake::Fake>) {
+    told_with(net, plain(slots_max))
+}
+
+pub(crate) fn told_with(net: &Net, policy: Policy) -> (mpsc::UnboundedSender<Vec<Backend>>, Pool<crate::fake::Fake>) {
     let (tell, hears) = mpsc::unbounded_channel();
     let builder = Pool::builder("pool").resolver(Told(hears)).connector(net.connector());
-    (tell, builder.policy(plain(slots_max)).build().unwrap())
+    (tell, builder.policy(policy).build().unwrap())
 }
 
 #[test]

@@ -9,7 +9,7 @@ use landfall_pool::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::backends::told;
+use crate::backends::{told, told_with};
 use crate::fake::{Fake, Mode, Net, backend};
 use crate::harness::{MS, SECOND, claim_all, end, paused, plain, pool_of, until};
 
@@ -252,6 +252,64 @@ fn connections_that_are_always_out_move_when_they_come_back() {
             assert_eq!((net.alive_at(0), net.alive_at(1)), (4, 4));
         };
         tokio::join!(futures_util::future::join_all(users), comes);
+        end(&pool, &net).await;
+    });
+}
+
+/// Who keeps a connection for good keeps others from moving in no way.
+#[test]
+fn a_connection_that_never_comes_back_holds_up_no_other_that_has_to_move() {
+    paused(|| async {
+        let net = Net::default();
+        let (tell, pool) = told(&net, 8);
+        tell.send(vec![backend(0)]).unwrap();
+        let kept = pool.claim().await.unwrap();
+        let ends = Instant::now() + 20 * SECOND;
+        let users = (0..16).map(|_| async {
+            while Instant::now() < ends {
+                let handle = pool.claim().await.unwrap();
+                sleep(5 * MS).await;
+                drop(handle);
+            }
+        });
+        let comes = async {
+            sleep(SECOND).await;
+            tell.send(vec![backend(0), backend(1)]).unwrap();
+            sleep(15 * SECOND).await;
+            assert_eq!((net.alive_at(0), net.alive_at(1)), (4, 4));
+        };
+        tokio::join!(futures_util::future::join_all(users), comes);
+        drop(kept);
+        end(&pool, &net).await;
+    });
+}
+
+/// Of what was let go of, what is needed at once is opened at once, and not once more when it has gone.
+#[test]
+fn as_many_connections_as_before_are_there_when_some_have_moved() {
+    paused(|| async {
+        let net = Net::default();
+        let (tell, pool) = told_with(&net, with(16, |it| it.slots_min = 8));
+        tell.send(vec![backend(0)]).unwrap();
+        pool.warm_up().await.unwrap();
+        tell.send(vec![backend(0), backend(1)]).unwrap();
+        sleep(20 * SECOND).await;
+        assert_eq!((net.alive_at(0), net.alive_at(1)), (4, 4));
+        end(&pool, &net).await;
+    });
+}
+
+#[test]
+fn no_more_move_than_a_small_weight_asks_for() {
+    paused(|| async {
+        let net = Net::default();
+        let (tell, pool) = told_with(&net, with(64, |it| it.slots_min = 64));
+        let heavy = backend(0).ranked(0, 31);
+        tell.send(vec![heavy.clone()]).unwrap();
+        pool.warm_up().await.unwrap();
+        tell.send(vec![heavy, backend(1)]).unwrap();
+        sleep(20 * SECOND).await;
+        assert_eq!((net.alive_at(0), net.alive_at(1), pool.stats().totals.moved), (62, 2, 2));
         end(&pool, &net).await;
     });
 }

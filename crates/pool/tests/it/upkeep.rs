@@ -257,6 +257,28 @@ fn statistics_agree_with_each_other_and_name_holders() {
 }
 
 #[test]
+fn each_connect_that_gives_a_connection_is_timed() {
+    paused(|| async {
+        let net = Net::default();
+        net.set(0, Mode::Hangs);
+        let pool = pool(&net, plain(2));
+        let answers = async {
+            tokio::time::sleep(30 * MS).await;
+            net.set(0, Mode::Works);
+        };
+        let (claimed, ()) = tokio::join!(pool.claim(), answers);
+        net.set(0, Mode::Fails);
+        let refused = pool.claim_within(10 * MS).await;
+        assert!(claimed.is_ok() && refused.is_err());
+        let stats = pool.stats();
+        assert_eq!((stats.connects.count(), stats.connects.sum()), (1, 30 * MS));
+        assert!(stats.backends[0].connects_failed > 0);
+        drop(claimed);
+        end(&pool, &net).await;
+    });
+}
+
+#[test]
 fn a_connector_that_panics_anywhere_loses_no_slot() {
     paused(|| async {
         for hook in ["is_valid", "on_claim", "on_recycle", "close"] {

@@ -1,7 +1,7 @@
 //! From a method and its bytes to a handler, and from its answer to bytes.
 
 use bytes::Bytes;
-use prost::Message;
+use prost::{DecodeError, Message};
 
 use super::{BoxError, Handlers};
 #[cfg(landfall_faults)]
@@ -150,8 +150,12 @@ const fn is_of_pod(event: Event) -> bool {
 
 /// Decodes the argument of a method.
 pub(crate) fn decode<M: Message + Default>(payload: Bytes) -> Result<M, Status> {
-    M::decode(payload)
-        .map_err(|error| Status::new(Code::INVALID_ARGUMENT, format!("the request cannot be decoded: {error}")))
+    M::decode(payload).map_err(unreadable)
+}
+
+/// The status of a request that cannot be decoded.
+pub(crate) fn unreadable(error: DecodeError) -> Status {
+    Status::new(Code::INVALID_ARGUMENT, format!("the request cannot be decoded: {error}"))
 }
 
 /// The status of a failed handler: what Go's server makes of an error without a code.

@@ -3,7 +3,7 @@
 mod dispatch;
 mod register;
 
-pub(crate) use self::dispatch::{decode, failed};
+pub(crate) use self::dispatch::{decode, failed, unreadable};
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -102,21 +102,20 @@ pub(crate) async fn drive(mut course: Course, mut who: For) {
         result = begin(&core, &generation, &updates, &mut connected) => result,
     };
     let (mut served, mut failed) = (None, None);
-    match (begun, &connected) {
-        (Ok(started), Some(wire)) => {
+    match begun {
+        Ok((started, wire)) => {
             core.on(&generation, Event::Serve(updates));
             let began = Instant::now();
             let is_wanted = std::mem::replace(&mut who, For::Policy).tell(Ok(started.clone()));
             let cause = if is_wanted {
-                serve(&core, &generation, wire, &mut queue, &started).await
+                serve(&core, &generation, &wire, &mut queue, &started).await
             } else {
                 CloseCause::Stopped
             };
             core.on(&generation, Event::End(cause));
             served = Some(began.elapsed());
         }
-        (Ok(_), None) => {}
-        (Err(error), _) => {
+        Err(error) => {
             core.on(&generation, Event::End(error.cause()));
             failed = Some(error);
         }
@@ -142,19 +141,20 @@ pub(crate) async fn drive(mut course: Course, mut who: For) {
     }
 }
 
-/// Connects, registers and is configured. `connected` says whether there was a connection.
+/// Connects, registers and is configured. `connected` keeps the wire also when this fails after it has one, or is dropped.
 async fn begin(
     core: &Core,
     generation: &Generation,
     updates: &Updates,
     connected: &mut Option<Wire>,
-) -> Result<Started, StartError> {
+) -> Result<(Started, Wire), StartError> {
     let plugin = &core.plugin;
     let connection = handshake::connect(plugin, generation).await?;
     let session = Arc::new(Session::new(Arc::clone(plugin), generation.number, updates.clone()));
-    let wire = connected.insert(handshake::open(plugin, generation, connection, Arc::clone(&session))?);
-    let runtime = handshake::register(plugin, generation, wire, &session).await?;
-    Ok(Started { generation: generation.number, runtime })
+    let wire = handshake::open(plugin, generation, connection, Arc::clone(&session))?;
+    *connected = Some(wire.clone());
+    let runtime = handshake::register(plugin, generation, &wire, &session).await?;
+    Ok((Started { generation: generation.number, runtime }, wire))
 }
 
 /// Serves until somebody stops the generation or its connection is lost.
@@ -217,6 +217,22 @@ impl Core {
     pub(crate) fn on(&self, of: &Generation, event: Event) -> bool {
         let mut event = Some(event);
         self.life.send_if_modified(|life| event.take().is_some_and(|event| life.on(of.number, event)))
+    }
+
+    /// Has the generation that is there, or that another is to follow, end by a stop, and no other follow it. Gives it, and
+    /// whether it was the wait for the next one that was ended. None if nothing is there.
+    ///
+    /// All under one lock: else the next one of its series might begin in between, and nobody would wait for its end.
+    pub(crate) fn stop(&self) -> Option<(Arc<Generation>, bool)> {
+        let mut stopped = None;
+        self.life.send_if_modified(|life| {
+            let Some(generation) = life.generation().cloned() else { return false };
+            generation.series.stop.cancel();
+            let number = generation.number;
+            stopped = Some((generation, life.is_delayed_after(number)));
+            life.on(number, Event::End(CloseCause::Stopped))
+        });
+        stopped
     }
 
     /// How `number` is ending.

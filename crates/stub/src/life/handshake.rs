@@ -63,7 +63,11 @@ pub(super) async fn register(
             return Err(StartError::Refused { name, index, message: status.to_string() });
         }
         Err(CallError::TimedOut { after }) => return Err(StartError::NotRegistered { after }),
-        Err(CallError::Lost(loss)) => return Err(StartError::Lost(loss)),
+        Err(CallError::Lost(loss)) => {
+            // A runtime that configures first closes the connection without an answer if that is refused.
+            let refused = session.refusal().map(|message| StartError::Configuration { message });
+            return Err(refused.unwrap_or(StartError::Lost(loss)));
+        }
         // The connection may well be as it was: there is nothing to wait for.
         Err(error) => return Err(StartError::Registration { message: error.to_string() }),
     }

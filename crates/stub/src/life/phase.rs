@@ -134,6 +134,11 @@ impl Life {
         }
     }
 
+    /// Whether a start may begin a generation now.
+    pub(crate) fn is_free(&self) -> bool {
+        matches!(self, Self::Idle(_) | Self::Delayed(..))
+    }
+
     /// Whether a start after that generation is what comes next.
     pub(crate) fn is_delayed_after(&self, number: u64) -> bool {
         matches!(self, Self::Delayed(before, _) if before.number == number)

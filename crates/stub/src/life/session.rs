@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use prost::Message;
@@ -10,10 +11,9 @@ use tokio::sync::watch;
 use super::drive::Definition;
 use crate::events::EventMask;
 use crate::handler_cx::HandlerCx;
-use crate::handlers::{decode, failed};
+use crate::handlers::{decode, failed, unreadable};
 use crate::messages::{
-    ConfigureRequest, ConfigureResponse, Container, Malformed, PodSandbox, SynchronizeRequest, SynchronizeResponse,
-    argument_of,
+    ConfigureRequest, ConfigureResponse, Malformed, SynchronizeRequest, SynchronizeResponse, argument_of,
 };
 use crate::runtime_info::{Configuration, RuntimeInfo};
 use crate::update::into_messages;
@@ -40,8 +40,7 @@ pub(super) type Configured = Result<RuntimeInfo, String>;
 
 #[derive(Default)]
 struct Parts {
-    pods: Vec<PodSandbox>,
-    containers: Vec<Container>,
+    all: SynchronizeRequest,
     /// What they take.
     held: Option<Held>,
 }
@@ -62,6 +61,11 @@ impl Session {
         }
     }
 
+    /// Why the plugin did not accept its configuration, if it has one by now.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.configured.borrow().as_ref()?.as_ref().err().cloned()
+    }
+
     async fn answer(&self, mut request: Request) -> Result<Vec<u8>, Status> {
         if request.service != PLUGIN_SERVICE {
             let message = format!("this plugin has no service {:?}", request.service);
@@ -70,10 +74,7 @@ impl Session {
         let cx = HandlerCx::of(&mut request, self.generation, self.updates.clone());
         match request.method.as_str() {
             "Configure" => self.configure(cx, decode(request.payload)?).await,
-            "Synchronize" => {
-                let weight = request.weight;
-                self.synchronize(cx, decode(request.payload)?, weight).await
-            }
+            "Synchronize" => self.synchronize(cx, request.payload, request.weight).await,
             // No runtime sends it; what it would mean is that the connection will be closed.
             "Shutdown" => Ok(Vec::new()),
             method => self.plugin.handlers.on_method(method, cx, request.payload).await,
@@ -124,13 +125,13 @@ impl Session {
         Ok(chosen)
     }
 
-    async fn synchronize(&self, cx: HandlerCx, request: SynchronizeRequest, weight: usize) -> Result<Vec<u8>, Status> {
-        let SynchronizeRequest { pods, containers, more } = request;
-        let Some(all) = self.add_part(pods, containers, weight, more)? else {
+    async fn synchronize(&self, cx: HandlerCx, part: Bytes, weight: usize) -> Result<Vec<u8>, Status> {
+        // They are held until the handler has returned, so that a runtime cannot begin one after the other.
+        let Some(Parts { all, held: _held }) = self.add_part(&part, weight)? else {
             return Ok(SynchronizeResponse { update: Vec::new(), more: true }.encode_to_vec());
         };
-        // Held until the handler has returned, so that a runtime cannot begin one after the other.
-        let _held = all.held;
+        // The handler may take its time, and what was made of them is all it needs.
+        drop(part);
         let update = match &self.plugin.handlers.synchronize {
             None => Vec::new(),
             Some(handler) => {
@@ -141,19 +142,25 @@ impl Session {
         Ok(SynchronizeResponse { update, more: false }.encode_to_vec())
     }
 
-    /// Keeps a part, or gives all of them if it is the last.
-    fn add_part(
-        &self,
-        pods: Vec<PodSandbox>,
-        containers: Vec<Container>,
-        weight: usize,
-        more: bool,
-    ) -> Result<Option<Parts>, Status> {
+    /// Decodes a part behind those that are kept, and gives all of them if it is the last. After a part that is refused
+    /// none is kept.
+    fn add_part(&self, part: &[u8], weight: usize) -> Result<Option<Parts>, Status> {
+        let mut kept = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parts = std::mem::take(&mut *kept);
+        self.hold(&mut parts, weight)?;
+        // What a part does not say would stay as the one before has it.
+        parts.all.more = false;
+        parts.all.merge_part(part).map_err(unreadable)?;
+        if !parts.all.more {
+            return Ok(Some(parts));
+        }
+        *kept = parts;
+        Ok(None)
+    }
+
+    fn hold(&self, parts: &mut Parts, weight: usize) -> Result<(), Status> {
         let bytes_max = self.plugin.options.synchronize_bytes_max;
-        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(held) = self.synchronized.take(weight) else {
-            let dropped = std::mem::take(&mut *parts);
-            drop((parts, dropped));
             let message = format!(
                 "the synchronization takes more than {bytes_max} bytes: see `StubOptions::synchronize_bytes_max`"
             );
@@ -164,9 +171,7 @@ impl Session {
             Some(before) => before.join(held),
             before => *before = Some(held),
         }
-        parts.pods.extend(pods);
-        parts.containers.extend(containers);
-        Ok((!more).then(|| std::mem::take(&mut *parts)))
+        Ok(())
     }
 }
 
@@ -179,6 +184,91 @@ impl Service for Session {
         match argument_of(method) {
             Some(shape) => shape.weigh(argument),
             None => Ok(argument.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_lifecycle::TaskSet;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::messages::{Container, PodSandbox};
+    use crate::options::StubOptions;
+    use crate::stub::Stub;
+    use crate::wire::Metadata;
+
+    const BYTES_MAX: usize = 4 << 20;
+
+    type Told = Arc<Mutex<Vec<Vec<String>>>>;
+
+    /// A session whose handler notes the ids of what it is told.
+    fn session(told: &Told) -> Arc<Session> {
+        let options = StubOptions { synchronize_bytes_max: BYTES_MAX, ..StubOptions::default() };
+        let (updates, _) = Updates::new("told", TaskSet::new("handlers"), &options);
+        let told = Arc::clone(told);
+        let stub = Stub::builder("told", 0).options(options).on_stop_pod_sandbox(async |_, _| Ok(())).on_synchronize(
+            move |_, pods, containers| {
+                let ids = pods.into_iter().map(|it| it.id).chain(containers.into_iter().map(|it| it.id)).collect();
+                told.lock().expect("no panic").push(ids);
+                async { Ok(Vec::new()) }
+            },
+        );
+        let plugin = Arc::clone(&stub.build().expect("sound").core().plugin);
+        Arc::new(Session::new(plugin, 1, updates))
+    }
+
+    fn send(session: &Arc<Session>, payload: Vec<u8>, weight: usize) -> Result<SynchronizeResponse, Code> {
+        let request = Request {
+            service: PLUGIN_SERVICE.to_owned(),
+            method: "Synchronize".to_owned(),
+            payload: payload.into(),
+            weight,
+            metadata: Metadata::default(),
+            deadline: None,
+            token: CancellationToken::new(),
+        };
+        let answer = Arc::clone(session).call(request).now_or_never().expect("the handler does not wait");
+        let answer = answer.map_err(|status| status.code)?;
+        Ok(SynchronizeResponse::decode(&answer[..]).expect("an answer"))
+    }
+
+    fn part(pods: &[&str], containers: &[&str], more: bool) -> Vec<u8> {
+        let pods = pods.iter().map(|id| PodSandbox { id: (*id).to_owned(), ..Default::default() }).collect();
+        let containers = containers.iter().map(|id| Container { id: (*id).to_owned(), ..Default::default() }).collect();
+        SynchronizeRequest { pods, containers, more }.encode_to_vec()
+    }
+
+    #[test]
+    fn parts_come_to_the_handler_in_order_and_once() {
+        let told = Told::default();
+        let session = session(&told);
+        for _ in 0..2 {
+            assert!(send(&session, part(&["p1", "p2"], &[], true), 1).expect("taken").more);
+            assert!(send(&session, part(&[], &["c1"], true), 1).expect("taken").more);
+            assert!(!send(&session, part(&["p3"], &["c2"], false), 1).expect("taken").more);
+            assert_eq!(told.lock().expect("no panic").pop().expect("told"), ["p1", "p2", "p3", "c1", "c2"]);
+            assert_eq!(session.synchronized.used(), 0);
+        }
+    }
+
+    /// What is left of a synchronization that failed would be told as a part of the next.
+    #[test]
+    fn a_part_that_is_refused_takes_those_before_it_along() {
+        let told = Told::default();
+        let session = session(&told);
+        for (refused, weight, code) in [
+            (vec![0xff], 1, Code::INVALID_ARGUMENT),
+            // One pod that is sound, and one that is none.
+            ([part(&["p2"], &[], true), vec![0x0a, 1, 0xff]].concat(), 1, Code::INVALID_ARGUMENT),
+            (part(&["p2"], &[], true), BYTES_MAX, Code::RESOURCE_EXHAUSTED),
+        ] {
+            assert!(send(&session, part(&["p1"], &["c1"], true), 1).expect("taken").more);
+            assert_eq!(send(&session, refused, weight), Err(code));
+            assert_eq!(session.synchronized.used(), 0);
+            assert!(!send(&session, part(&["p3"], &[], false), 1).expect("taken").more);
+            assert_eq!(told.lock().expect("no panic").pop().expect("told"), ["p3"]);
         }
     }
 }

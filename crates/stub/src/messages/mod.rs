@@ -9,6 +9,7 @@
 
 mod generated;
 mod make;
+mod part;
 mod read;
 mod shapes;
 mod shown;

@@ -3,8 +3,6 @@
 //! An element of a list may be two bytes on the wire and some hundred in memory. So the wire is walked first, without any
 //! allocation, and what every element would take is added up.
 
-use bytes::Buf;
-
 /// What a message may hold more than once. What it holds once is in the message itself, or as long as its bytes.
 #[derive(Debug)]
 pub(crate) struct Shape {
@@ -51,6 +49,10 @@ impl Shape {
     /// What the elements of all lists take, those of messages inside of it too.
     fn elements(&self, mut rest: &[u8]) -> Result<usize, Malformed> {
         let mut sum = 0usize;
+        if self.fields.is_empty() {
+            // Whatever is in it, a decoder takes no more for it.
+            return Ok(sum);
+        }
         while !rest.is_empty() {
             let (number, value) = next(&mut rest)?;
             let field = self.fields.iter().find(|(other, _)| *other == number).map(|(_, field)| field);
@@ -73,12 +75,22 @@ impl Shape {
     }
 }
 
+/// How often a message has a field.
+pub(super) fn count(mut message: &[u8], field: u32) -> Result<usize, Malformed> {
+    let mut times = 0;
+    while !message.is_empty() {
+        times += usize::from(next(&mut message)?.0 == field);
+    }
+    Ok(times)
+}
+
 enum Value<'a> {
     Number,
     Bytes(&'a [u8]),
 }
 
 /// Takes a field with its number. Groups, which NRI has none of, are malformed.
+#[inline]
 fn next<'a>(rest: &mut &'a [u8]) -> Result<(u32, Value<'a>), Malformed> {
     let key = varint(rest)?;
     let number = u32::try_from(key >> 3).map_err(|_| Malformed)?;
@@ -101,12 +113,12 @@ fn next<'a>(rest: &mut &'a [u8]) -> Result<(u32, Value<'a>), Malformed> {
     Ok((number, Value::Number))
 }
 
+#[inline]
 fn varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
     match rest.first() {
         Some(byte) if *byte < 0x80 => {
-            let value = u64::from(*byte);
-            rest.advance(1);
-            Ok(value)
+            *rest = &rest[1..];
+            Ok(u64::from(*byte))
         }
         _ => prost::encoding::decode_varint(rest).map_err(|_| Malformed),
     }

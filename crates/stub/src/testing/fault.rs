@@ -172,3 +172,48 @@ impl AsyncWrite for FaultyIo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use landfall_lifecycle::TaskSet;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
+    use tokio::task::yield_now;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// On the paused clock it passes only if nobody is woken.
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    fn cut_after_four_bytes(io: impl Io + 'static, direction: Direction) -> FaultyIo {
+        let fault = Fault { kind: FaultKind::Cut, direction, after_bytes: 4 };
+        FaultyIo::new(io, Some(fault), Arc::default(), Arc::default())
+    }
+
+    /// Whoever waits for bytes, while others go the other way and bring about the cut, hears of it by nothing else.
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_wakes_who_reads_the_other_direction() {
+        let (ours, _theirs) = duplex(16);
+        let (mut read, mut write) = split(cut_after_four_bytes(ours, Direction::ToPlugin));
+        let tasks = TaskSet::new("other direction");
+        let reads = tasks.spawn_with_handle("read", async move { read.read(&mut [0; 16]).await });
+        yield_now().await;
+        write.write_all(b"four").await.expect("all of it gets through");
+        let bytes = timeout(LIMIT, reads.expect("it is open")).await.expect("it hears of the cut");
+        assert_eq!(bytes.expect("no panic").expect("an end"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_wakes_who_writes_the_other_direction() {
+        let (ours, mut theirs) = duplex(16);
+        let (mut read, mut write) = split(cut_after_four_bytes(ours, Direction::ToRuntime));
+        let tasks = TaskSet::new("other direction");
+        let writes = tasks.spawn_with_handle("write", async move { write.write_all(&[0; 32]).await });
+        yield_now().await;
+        theirs.write_all(b"four").await.expect("there is room");
+        assert_eq!(read.read(&mut [0; 16]).await.expect("all of it gets through"), 4);
+        let written = timeout(LIMIT, writes.expect("it is open")).await.expect("it hears of the cut");
+        let error = written.expect("no panic").expect_err("it was cut");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}

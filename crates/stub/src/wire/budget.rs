@@ -46,7 +46,7 @@ impl Budget {
     }
 
     #[cfg(any(test, feature = "testing"))]
-    pub(super) fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.0.used.load(Ordering::Relaxed)
     }
 }

@@ -1,16 +1,22 @@
 //! From bytes, however they are split, to messages.
 
-use bytes::Bytes;
+use bytes::buf::Limit;
+use bytes::{BufMut, Bytes};
 
 use super::budget::{Budget, Held};
 use super::frame::{Channel, FRAME_HEAD_BYTES, FrameHead, HEAD_BYTES, Head, Kind};
 use super::loss::Loss;
+use super::trunk::CHUNK_BYTES;
 #[cfg(landfall_faults)]
 use crate::faults::{Fault, is_armed};
 
+/// How many times as much as has come of a body there is room for.
+const GROWTH: usize = 4;
+
 /// Takes the socket's bytes, gives the messages in them.
 ///
-/// It allocates for bytes that have come, never for a length that was announced.
+/// It allocates for bytes that have come, at most [`GROWTH`] times as many and a chunk, never for a length that was
+/// announced.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     at: At,
@@ -92,18 +98,70 @@ impl Decoder {
                 At::Payload { of, left } => {
                     let (payload, others) = input.split_at(input.len().min(*left));
                     input = others;
-                    *left -= payload.len();
-                    let (of, is_over) = (*of, *left == 0);
-                    if is_over {
-                        self.at = At::Head(Partial::new());
-                    }
-                    match of {
-                        Some(Channel::Plugin) => self.plugin.push(payload, Channel::Plugin, &self.budget, sink)?,
-                        Some(Channel::Runtime) => self.runtime.push(payload, Channel::Runtime, &self.budget, sink)?,
-                        None => {}
-                    }
+                    let (of, left) = (*of, *left - payload.len());
+                    self.pass(of, left, payload, sink)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Where the next bytes of the stream belong, if they are the body of a message that has begun: what is put there needs
+    /// no copy, and is then told by [`filled`](Self::filled).
+    pub(crate) fn room(&mut self) -> Option<Limit<&mut Vec<u8>>> {
+        let At::Payload { of: Some(of), left } = self.at else { return None };
+        let assembler = match of {
+            Channel::Plugin => &mut self.plugin,
+            Channel::Runtime => &mut self.runtime,
+        };
+        let Assembler::Body { head, body, .. } = assembler else { return None };
+        let missing = left.min(head.bytes - body.len());
+        if body.len() == body.capacity() {
+            grow(body, missing.min(CHUNK_BYTES), head.bytes);
+        }
+        let room = missing.min(body.capacity() - body.len());
+        Some(body.limit(room))
+    }
+
+    /// So many bytes were put where there was [`room`](Self::room); takes them as [`push`](Self::push) does.
+    pub(crate) fn filled(
+        &mut self,
+        bytes: usize,
+        sink: &mut impl FnMut(Incoming) -> Result<(), Loss>,
+    ) -> Result<(), Loss> {
+        let At::Payload { of, left } = self.at else { return Ok(()) };
+        self.pass(of, left - bytes, &[], sink)
+    }
+
+    /// Goes on where `left` bytes of a frame are still to come after `payload`.
+    fn pass(
+        &mut self,
+        of: Option<Channel>,
+        left: usize,
+        payload: &[u8],
+        sink: &mut impl FnMut(Incoming) -> Result<(), Loss>,
+    ) -> Result<(), Loss> {
+        self.at = if left == 0 { At::Head(Partial::new()) } else { At::Payload { of, left } };
+        match of {
+            Some(Channel::Plugin) => self.plugin.push(payload, Channel::Plugin, &self.budget, sink),
+            Some(Channel::Runtime) => self.runtime.push(payload, Channel::Runtime, &self.budget, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the next bytes as the reader does: those that there is room for go there.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn push_as_read(
+        &mut self,
+        mut input: &[u8],
+        sink: &mut impl FnMut(Incoming) -> Result<(), Loss>,
+    ) -> Result<(), Loss> {
+        while !input.is_empty() {
+            let Some(mut room) = self.room() else { return self.push(input, sink) };
+            let (payload, others) = input.split_at(input.len().min(room.remaining_mut()));
+            room.put_slice(payload);
+            self.filled(payload.len(), sink)?;
+            input = others;
         }
         Ok(())
     }
@@ -170,11 +228,11 @@ impl Assembler {
     }
 }
 
-/// Makes room for `more` bytes: by doubling, so that copying stays cheap, but never beyond the whole message.
+/// Makes room for `more` bytes: by [`GROWTH`], so that copying stays cheap, but never beyond the whole message.
 fn grow(body: &mut Vec<u8>, more: usize, total: usize) {
     let wanted = body.len() + more;
     if wanted > body.capacity() {
-        let capacity = wanted.max(body.capacity().saturating_mul(2)).min(total);
+        let capacity = wanted.max(body.capacity().saturating_mul(GROWTH)).min(total);
         body.reserve_exact(capacity - body.len());
     }
 }

@@ -47,8 +47,9 @@ pub(crate) struct Outgoing {
     pub(super) kind: Kind,
     pub(super) stream: u32,
     body: Vec<u8>,
-    /// What allowed it; free again once it is written.
-    _slot: Slot,
+    /// What allowed it. A request's is free again once it is written, a reply's just before: whoever has read a reply may
+    /// send the next request, and has to find the slot free.
+    slot: Option<Slot>,
 }
 
 /// What bounds the number of requests and replies that are under way.
@@ -81,7 +82,7 @@ impl Outgoing {
     ) -> Result<Self, (usize, Slot)> {
         match body.len() {
             bytes if bytes > BODY_BYTES_MAX => Err((bytes, slot)),
-            _ => Ok(Self { channel, kind, stream, body, _slot: slot }),
+            _ => Ok(Self { channel, kind, stream, body, slot: Some(slot) }),
         }
     }
 }
@@ -164,7 +165,12 @@ impl Outbox {
             let body = ResponseBody::of(Err(Status::new(code, message))).encode_to_vec();
             return Some(Taken::Refusal { refusal, body });
         }
-        state.messages.pop_front().map(Taken::Message)
+        let mut message = state.messages.pop_front()?;
+        drop(state);
+        if message.kind == Kind::Response {
+            message.slot = None;
+        }
+        Some(Taken::Message(message))
     }
 
     /// Waits for what is next; none once the gate is closed and all is written.

@@ -1,5 +1,6 @@
 //! The wire of one connection: its reader, its writer, and what both share.
 
+use std::io;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use super::server::{Running, Server, Service};
 use crate::faults::{Fault, forgotten, is_armed};
 
 /// How much the reader takes at once, and about how much the writer gathers before it writes.
-const CHUNK_BYTES: usize = 64 << 10;
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 
 /// What one connection may hold, and for how long it may stall.
 #[derive(Clone, Debug)]
@@ -197,17 +198,29 @@ impl Wire {
         let mut down = pin!(self.0.down.cancelled());
         let mut buffer = vec![0; CHUNK_BYTES];
         loop {
-            let bytes = tokio::select! {
+            let next = async {
+                match decoder.room() {
+                    // Most of a long message: it is copied out of the socket, and not once more.
+                    Some(mut body) => read.read_buf(&mut body).await.map(|bytes| (bytes, true)),
+                    None => read.read(&mut buffer).await.map(|bytes| (bytes, false)),
+                }
+            };
+            let (bytes, is_of_body) = tokio::select! {
                 // The end first: a flood must not hide it.
                 biased;
                 () = &mut down => return None,
-                result = read.read(&mut buffer) => match result {
-                    Ok(0) => return Some(decoder.end()),
-                    Ok(bytes) => bytes,
+                result = next => match result {
+                    Ok((0, _)) => return Some(decoder.end()),
+                    Ok(read) => read,
                     Err(error) => return Some(error.into()),
                 },
             };
-            if let Err(loss) = decoder.push(&buffer[..bytes], &mut |message| self.take(message)) {
+            let mut sink = |message| self.take(message);
+            let taken = match is_of_body {
+                true => decoder.filled(bytes, &mut sink),
+                false => decoder.push(&buffer[..bytes], &mut sink),
+            };
+            if let Err(loss) = taken {
                 return Some(loss);
             }
             // A peer that never pauses must not keep this task from being aborted.
@@ -221,15 +234,13 @@ impl Wire {
         let mut down = pin!(self.0.down.cancelled());
         let mut scratch = Vec::with_capacity(frame::FIRST_FRAME_BYTES_MAX);
         while let Some(first) = outbox.next().await {
-            let written = timeout(write_timeout, write_batch(&mut write, outbox, &mut scratch, first));
+            let written = write_batch(&mut write, outbox, &mut scratch, first, write_timeout);
             tokio::select! {
                 // The end first. It cuts a frame in two, on a connection that nobody uses any more.
                 biased;
                 () = &mut down => return None,
-                result = written => match result {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => return Some(error.into()),
-                    Err(_) => return Some(Loss::Stalled { after: write_timeout }),
+                result = written => if let Err(loss) = result {
+                    return Some(loss);
                 },
             }
         }
@@ -269,25 +280,46 @@ async fn write_batch(
     outbox: &Outbox,
     scratch: &mut Vec<u8>,
     first: Taken,
-) -> std::io::Result<()> {
+    write_timeout: Duration,
+) -> Result<(), Loss> {
     let mut next = Some(first);
     scratch.clear();
-    // Kept until they are written: with them go their slots.
+    // Kept until they are written: with them go the slots of requests.
     let mut batch = Vec::new();
     while let Some(taken) = next {
         let (channel, head) = taken.head();
         let rest = frame::append(scratch, channel, head, taken.body());
         if !rest.is_empty() {
-            write.write_all(scratch).await?;
-            write.write_all(rest).await?;
+            write_in_time(write, scratch, write_timeout).await?;
+            write_in_time(write, rest, write_timeout).await?;
             scratch.clear();
             break;
         }
         batch.push(taken);
         next = if scratch.len() < CHUNK_BYTES { outbox.try_next() } else { None };
     }
-    if !scratch.is_empty() {
-        write.write_all(scratch).await?;
+    write_in_time(write, scratch, write_timeout).await?;
+    in_time(write_timeout, write.flush()).await
+}
+
+/// Writes all of `bytes`. A peer may read as slowly as it likes, but has to read something again and again.
+async fn write_in_time(
+    write: &mut (impl AsyncWrite + Unpin),
+    mut bytes: &[u8],
+    write_timeout: Duration,
+) -> Result<(), Loss> {
+    while !bytes.is_empty() {
+        match in_time(write_timeout, write.write(bytes)).await? {
+            0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+            written => bytes = &bytes[written..],
+        }
     }
-    write.flush().await
+    Ok(())
+}
+
+async fn in_time<T>(write_timeout: Duration, doing: impl Future<Output = io::Result<T>>) -> Result<T, Loss> {
+    match timeout(write_timeout, doing).await {
+        Ok(result) => result.map_err(Loss::from),
+        Err(_) => Err(Loss::Stalled { after: write_timeout }),
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use landfall_stub::messages::{Event, LinuxResources, StateChangeEvent, ValidateContainerAdjustmentRequest};
-use landfall_stub::testing::{RequestError, Script, TestRuntime};
+use landfall_stub::testing::{ConfigureWhen, RequestError, Script, TestRuntime};
 use landfall_stub::{Adjustment, Code, EventMask, Resources, StartError, Stub, Update, UpdateError};
 
 use crate::harness::{Notes, clock, container, end, plugin, pod, soon};
@@ -239,14 +239,19 @@ async fn a_plugin_narrows_its_events_and_never_widens_them() {
     let stub = stub.build().expect("sound");
     let mut script = Script::default();
     script.configuration.config = "colour: red".to_owned();
-    for _ in 0..3 {
-        runtime.expect(script.clone());
-    }
+    runtime.expect(script.clone());
     soon("start", stub.start()).await.expect("started");
     let plugin = soon("registration", runtime.next_plugin()).await.expect("a plugin");
     assert_eq!(plugin.events().to_string(), "CreateContainer");
     assert!(soon("stop", stub.stop()).await.expect("not its own task").is_clean());
-    for (mask, says) in [(EventMask::ALL, "no handler"), (EventMask::NONE, "no such colour")] {
+    // A runtime that configures first closes the connection with the registration unanswered.
+    for (configure, mask, says) in [
+        (ConfigureWhen::AfterAnswer, EventMask::ALL, "no handler"),
+        (ConfigureWhen::AfterAnswer, EventMask::NONE, "no such colour"),
+        (ConfigureWhen::BeforeAnswer, EventMask::NONE, "no such colour"),
+    ] {
+        script.configure = configure;
+        runtime.expect(script.clone());
         *chosen.lock().expect("no panic") = mask;
         let error = soon("start", stub.start()).await.expect_err("refused");
         assert!(matches!(&error, StartError::Configuration { message } if message.contains(says)), "{error}");

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -248,6 +248,20 @@ async fn run_tells_a_loss_from_a_stop() {
     end(stub, runtime).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn run_with_a_token_that_is_cancelled_already_stops_nobody() {
+    let runtime = TestRuntime::new();
+    let stub = plugin(&runtime).build().expect("sound");
+    let token = CancellationToken::new();
+    token.cancel();
+    assert!(soon("run", stub.run(&token)).await.is_ok());
+    assert_eq!((stub.phase(), runtime.connections()), (Phase::Idle, 0));
+    soon("start", stub.start()).await.expect("started");
+    assert!(soon("run", stub.run(&token)).await.is_ok());
+    assert_eq!(stub.phase(), Phase::Serving, "another has started it");
+    end(stub, runtime).await;
+}
+
 /// A socket that says whether it is open.
 struct Counted {
     io: DuplexStream,
@@ -317,6 +331,33 @@ async fn a_start_that_is_dropped_with_its_answer_unread_stops_the_generation() {
     assert_eq!(soon("wait", stub.wait()).await.expect("it ended").cause, CloseCause::Stopped);
     assert!(soon("start", stub.start()).await.is_ok());
     end(stub, runtime).await;
+}
+
+/// However many callers start it at once: each of the two workers has one, and lets it go with the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn generations_are_numbered_without_gaps() {
+    let runtime = TestRuntime::new();
+    let stub = plugin(&runtime).clock(Clock::system()).build().expect("sound");
+    let (callers, together) = (TaskSet::new("callers"), Arc::new(Barrier::new(2)));
+    for generation in 1..=200 {
+        let starts = [(); 2].map(|()| {
+            let (stub, together) = (stub.clone(), Arc::clone(&together));
+            let start = async move {
+                together.wait();
+                stub.start().await
+            };
+            callers.spawn_with_handle("start", start).expect("open")
+        });
+        let mut started = Vec::new();
+        for start in starts {
+            started.extend(start.await.expect("no panic").map(|started| started.generation).ok());
+        }
+        assert_eq!(started, [generation]);
+        assert_eq!(stub.stop().await.expect("not its own task").stragglers().count(), 0);
+    }
+    let how = Shutdown::within(Duration::from_secs(50), Duration::from_secs(51));
+    assert!(stub.terminate(&how).await.expect("not its own task").is_clean());
+    assert!(callers.terminate(&how).await.expect("not its own task").is_clean());
 }
 
 /// Many callers at once: one generation at a time, and in the end nothing.

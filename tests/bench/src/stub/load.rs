@@ -48,7 +48,7 @@ pub fn load(options: &Options, live: fn() -> usize) -> Findings {
     };
     let mut cells = vec![
         cell("events a second, 64 at a time", "", |it| it.rate, Some(Bound::Min(RATE))),
-        cell("of these refused", "", |it| it.refused, None),
+        cell("of these refused", "", |it| it.refused, Some(Bound::Max(0.0))),
         cell("growth of live bytes in 10 s of that", "bytes", |it| it.growth, Some(Bound::Max(GROWTH))),
     ];
     cells.extend(again::cells(options));

@@ -1,11 +1,13 @@
 //! Pools with connections in every state: idle, claimed, being opened, in backoff, being prepared and being closed, with
-//! claims in line. One is terminated; of another the last handle is dropped; one is called through tower.
+//! claims in line. One is terminated; of another the last handle is dropped; one is called through tower; one tries out a
+//! backend that it has ejected.
 
 mod connector;
 pub mod dns;
 mod names;
 mod peer;
 mod tower;
+mod trial;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -18,6 +20,7 @@ use tokio::net::TcpListener;
 
 use self::connector::{DRIVER, Tcp};
 pub use self::tower::{TOWER_TWINS, tower};
+pub use self::trial::{TRIAL_TWINS, trial};
 use crate::findings::Kind;
 use crate::observed::{BodyError, Course};
 use crate::random::Random;

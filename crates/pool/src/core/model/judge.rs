@@ -1,6 +1,6 @@
 //! What holds after each step, and when everything has come to rest.
 
-use super::{Conn, Model, Place, Tamper, backends};
+use super::{Conn, Model, Place, Tamper};
 use crate::core::standing::Tried;
 use crate::core::{Kind, Returned, Slot, SlotState, Wait};
 use crate::policy::Policy;
@@ -62,7 +62,9 @@ impl Model {
         let policy = self.core.policy();
         let has_room = |index: &u32| {
             let entry = self.core.backends.get(*index);
-            entry.is_available() && entry.counts.used() < policy.slots_per_backend()
+            entry.is_available()
+                && self.is_preferred(&entry.backend)
+                && entry.counts.used() < policy.slots_per_backend()
         };
         let can_connect = self.core.counts.used() < policy.slots_max && self.core.backends.current.iter().any(has_room);
         let is_served = self.core.counts.live() - self.core.backends.probes as usize >= busy + self.line.len();
@@ -72,12 +74,11 @@ impl Model {
     /// Everything comes to rest: then all capacity is there, or nothing is left after a close.
     pub(super) fn settle(mut self) {
         if !self.is_closed {
-            self.set = 0b111;
             let policy = Policy { slots_per_backend_max: None, ..self.core.policy().clone() };
-            let mut effects = self.core.resize(policy, self.now);
+            let effects = self.core.resize(policy, self.now);
             self.absorb(effects);
-            effects = self.core.set_backends(backends(0b111), self.now);
-            self.absorb(effects);
+            self.set = 0b111;
+            self.resolve();
         }
         let tamper = self.tamper;
         for _ in 0..10_000 {
@@ -106,7 +107,7 @@ impl Model {
                 break;
             }
             if tamper == Tamper::Nothing {
-                self.listener.follow(&self.core, tamper);
+                self.listener.follow(&self.core, self.now, tamper);
                 self.judge();
             }
         }

@@ -1,6 +1,7 @@
 //! Somebody who listens to the events and nothing else, and must come to the same picture as the core has.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -9,7 +10,7 @@ use super::standings::Standings;
 use super::{Conn, Tamper};
 use crate::backend::Backend;
 use crate::change::{BackendChange, PoolChange, PoolEvent, SlotChange, SlotId};
-use crate::core::{Core, Kind};
+use crate::core::{At, Core, Kind};
 use crate::events::Events;
 
 /// What the events say of a connection.
@@ -25,8 +26,8 @@ enum Stage {
 pub(super) struct Listener {
     events: Events,
     stages: HashMap<SlotId, Stage>,
-    /// The backends that the resolver has, and whether each is failing.
-    backends: HashMap<Arc<Backend>, bool>,
+    /// The backends that the resolver has, by their addresses whatever their ranks, and whether each is failing.
+    backends: HashMap<SocketAddr, bool>,
     pub(super) standings: Standings,
     is_offline: bool,
     is_closed: bool,
@@ -49,7 +50,7 @@ impl Listener {
     }
 
     /// Takes in what was told, and compares.
-    pub(super) fn follow(&mut self, core: &Core<Conn>, tamper: Tamper) {
+    pub(super) fn follow(&mut self, core: &Core<Conn>, now: At, tamper: Tamper) {
         while !self.is_over
             && let Some(read) = self.events.recv().now_or_never()
         {
@@ -68,7 +69,7 @@ impl Listener {
             }
         }
         self.compare(core);
-        self.standings.judge(core);
+        self.standings.judge(core, now);
     }
 
     fn pool(&mut self, change: PoolChange) {
@@ -84,7 +85,7 @@ impl Listener {
         let (before, after) = match change {
             BackendChange::Added => (None, None),
             BackendChange::Removed => {
-                assert!(self.backends.remove(&backend).is_some(), "{backend} was not there");
+                assert!(self.backends.remove(&backend.address).is_some(), "{backend} was not there");
                 return self.standings.told(&backend, change);
             }
             BackendChange::Failing => (Some(false), Some(true)),
@@ -93,7 +94,7 @@ impl Listener {
                 return self.standings.told(&backend, change);
             }
         };
-        match (self.backends.get_mut(&backend), after) {
+        match (self.backends.get_mut(&backend.address), after) {
             // One that has gone is told of while it still has connections.
             (None, Some(_)) => {}
             (Some(is_failing), Some(after)) => {
@@ -102,7 +103,7 @@ impl Listener {
             }
             (known, None) => {
                 assert!(known.is_none(), "{backend} was there");
-                self.backends.insert(backend, false);
+                self.backends.insert(backend.address, false);
             }
         }
     }
@@ -144,7 +145,7 @@ impl Listener {
         assert_eq!(self.backends.len(), core.backends.current.len(), "told backends");
         for index in &core.backends.current {
             let entry = core.backends.get(*index);
-            assert_eq!(self.backends.get(&entry.backend), Some(&entry.is_failing()), "{}", entry.backend);
+            assert_eq!(self.backends.get(&entry.backend.address), Some(&entry.is_failing()), "{}", entry.backend);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod judge;
 mod listener;
+mod ranks;
 mod standings;
 mod steps;
 
@@ -14,9 +15,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 use self::listener::Listener;
+use self::ranks::Ranks;
 use super::standing::Tried;
 use super::{At, Back, Core, Effects, Hold, Random, SlotId, Wait, Waiter, WaiterId};
-use crate::backend::Backend;
 use crate::policy::Policy;
 
 const SEEDS: u64 = 3_000;
@@ -42,6 +43,8 @@ enum Tamper {
     TwoHolders,
     /// A listener is not told of every change.
     LoseEvents,
+    /// Backends are all alike, whatever their priorities and weights.
+    ForgetRanks,
 }
 
 /// Where the model has a connection.
@@ -76,7 +79,9 @@ struct Model {
     aside: Vec<WaiterId>,
     is_closed: bool,
     slots_max: usize,
+    /// The backends that the resolver has, as bits.
     set: u8,
+    ranks: Ranks,
 }
 
 fn policy(random: &mut Random) -> Policy {
@@ -104,16 +109,11 @@ fn policy(random: &mut Random) -> Policy {
     }
 }
 
-fn backends(set: u8) -> Vec<Backend> {
-    let address = |n: u16| std::net::SocketAddr::from(([127, 0, 0, 1], n)).into();
-    (0..3_u16).filter(|n| set & (1 << n) != 0).map(address).collect()
-}
-
 impl Model {
     fn new(seed: u64, tamper: Tamper) -> Self {
         let mut random = Random::seeded(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let policy = policy(&mut random);
-        let slots_max = policy.slots_max;
+        let (slots_max, ranks) = (policy.slots_max, Ranks::draw(&mut random));
         let core = Core::new(policy, Random::seeded(random.next()));
         let mut model = Self {
             listener: Listener::new(&core),
@@ -134,17 +134,27 @@ impl Model {
             is_closed: false,
             slots_max,
             set: 0b111,
+            ranks,
         };
-        let effects = model.core.set_backends(backends(0b111), model.now);
-        model.absorb(effects);
+        model.resolve();
         model
+    }
+
+    /// The resolver gives a set.
+    fn resolve(&mut self) {
+        let effects = self.core.set_backends(self.backends(), self.now);
+        self.absorb(effects);
+        self.judge_preference();
     }
 
     /// Takes over what the core asks for. The model does it later, in any order.
     fn absorb(&mut self, effects: Effects<Conn>) {
         let (_, rest) = effects.into_parts();
         if let Some(rest) = rest {
-            self.connecting.extend(rest.connect.into_iter().map(|(slot, _)| slot));
+            for (slot, backend) in rest.connect {
+                self.judge_connect(&backend);
+                self.connecting.push(slot);
+            }
             for (slot, conn, _) in rest.check {
                 self.moves(conn, Place::Task);
                 self.checking.push((slot, conn));
@@ -260,7 +270,7 @@ impl Model {
             20 => self.try_claim(),
             _ => self.rare(),
         }
-        self.listener.follow(&self.core, self.tamper);
+        self.listener.follow(&self.core, self.now, self.tamper);
         self.judge();
     }
 }
@@ -314,6 +324,11 @@ fn a_slot_that_is_never_free_again_is_seen() {
 #[test]
 fn an_event_that_is_lost_is_seen() {
     check_seen(Tamper::LoseEvents);
+}
+
+#[test]
+fn a_choice_that_heeds_no_ranks_is_seen() {
+    check_seen(Tamper::ForgetRanks);
 }
 
 #[test]

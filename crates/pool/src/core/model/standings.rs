@@ -1,7 +1,7 @@
 //! What the model knows of how uses went, and which changes of standing that bears out.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 use super::Conn;
 use crate::backend::Backend;
@@ -17,26 +17,26 @@ struct Outcome {
     is_well: bool,
 }
 
-/// Everything that became of each backend since its standing changed last, in order.
+/// Everything that became of each backend, by its address, since its standing changed last, in order.
 #[derive(Debug, Default)]
 pub(super) struct Standings {
-    outcomes: HashMap<Arc<Backend>, Vec<Outcome>>,
+    outcomes: HashMap<SocketAddr, Vec<Outcome>>,
     /// Changes that were told and not looked at yet, each with how many were out then.
-    told: Vec<(Arc<Backend>, BackendChange, usize)>,
+    told: Vec<(SocketAddr, BackendChange, usize)>,
     /// A use of this one has just failed.
-    failed: Option<Arc<Backend>>,
+    failed: Option<SocketAddr>,
     /// Those that were told to be left out, or on trial.
-    out: HashSet<Arc<Backend>>,
+    out: HashSet<SocketAddr>,
 }
 
 impl Standings {
-    pub(super) fn told(&mut self, backend: &Arc<Backend>, change: BackendChange) {
+    pub(super) fn told(&mut self, backend: &Backend, change: BackendChange) {
         match change {
-            BackendChange::Ejected { .. } => drop(self.out.insert(Arc::clone(backend))),
-            BackendChange::Returned | BackendChange::Removed => drop(self.out.remove(backend)),
+            BackendChange::Ejected { .. } => drop(self.out.insert(backend.address)),
+            BackendChange::Returned | BackendChange::Removed => drop(self.out.remove(&backend.address)),
             _ => {}
         }
-        self.told.push((Arc::clone(backend), change, self.out.len()));
+        self.told.push((backend.address, change, self.out.len()));
     }
 
     /// Something went well or did not, while the core had not heard of it yet.
@@ -44,13 +44,13 @@ impl Standings {
         let entry = core.backends.get(core.slot(slot).backend);
         if !core.is_closed && !entry.is_removed {
             let outcome = Outcome { at, tried, is_well };
-            self.failed = (tried == Tried::Use && !is_well).then(|| Arc::clone(&entry.backend));
-            self.outcomes.entry(Arc::clone(&entry.backend)).or_default().push(outcome);
+            self.failed = (tried == Tried::Use && !is_well).then_some(entry.backend.address);
+            self.outcomes.entry(entry.backend.address).or_default().push(outcome);
         }
     }
 
     /// What holds after each step.
-    pub(super) fn judge(&mut self, core: &Core<Conn>) {
+    pub(super) fn judge(&mut self, core: &Core<Conn>, now: At) {
         let told = std::mem::take(&mut self.told);
         let returned = || told.iter().filter(|(_, change, _)| *change == BackendChange::Returned).map(|(it, ..)| it);
         for (backend, change, out) in &told {
@@ -67,7 +67,8 @@ impl Standings {
                 BackendChange::Returned => {
                     let mut others = core.backends.current.iter().map(|index| core.backends.get(*index));
                     // Where none is left all come back together.
-                    let is_left = others.any(|it| it.is_available() && returned().all(|back| *back != it.backend));
+                    let is_left =
+                        others.any(|it| it.is_available() && returned().all(|back| *back != it.backend.address));
                     assert!(has_passed(core, &outcomes) || !is_left, "{backend} is back after {outcomes:?}");
                 }
                 _ => {}
@@ -91,17 +92,17 @@ impl Standings {
             let is_watched = entry.unsound > 0 || entry.record.is_open() || entry.standing != Standing::Full;
             assert_eq!(entry.is_watched, is_watched, "{}", entry.backend);
             let is_out = entry.standing != Standing::Full;
-            assert!(core.is_closed || self.out.contains(&entry.backend) == is_out, "{} told", entry.backend);
-            if self.failed.as_ref() == Some(&entry.backend) {
-                self.check_streak(core, entry);
+            assert!(core.is_closed || self.out.contains(&entry.backend.address) == is_out, "{} told", entry.backend);
+            if self.failed == Some(entry.backend.address) {
+                self.check_streak(core, entry, now);
             }
         }
         self.failed = None;
     }
 
     /// One whose last uses all failed is out, unless that may not be.
-    fn check_streak(&self, core: &Core<Conn>, entry: &crate::core::backends::Entry) {
-        let outcomes = self.outcomes.get(&entry.backend).map_or(&[][..], |outcomes| outcomes);
+    fn check_streak(&self, core: &Core<Conn>, entry: &crate::core::backends::Entry, now: At) {
+        let outcomes = self.outcomes.get(&entry.backend.address).map_or(&[][..], |outcomes| outcomes);
         let most = core.policy().ejection_failures.unwrap_or(usize::MAX);
         if entry.is_removed || core.is_closed || entry.standing != Standing::Full || streak(outcomes, Tried::Use) < most
         {
@@ -113,8 +114,9 @@ impl Standings {
         };
         let out = others().filter(|other| other.standing != Standing::Full).count();
         let percent = (out + 1) * 100 / core.backends.current.len().max(1);
-        let fail_alike =
-            others().filter(|other| other.is_available()).all(|other| other.record.failure_rate().is_some());
+        let fail_alike = others()
+            .filter(|other| other.is_available())
+            .all(|other| other.record.failure_rate(now, core.policy()).is_some());
         let is_too_much = percent > usize::from(core.policy().ejected_percent_max);
         assert!(is_too_much || fail_alike, "{} has failed {} times", entry.backend, streak(outcomes, Tried::Use));
     }
@@ -137,8 +139,9 @@ fn check_ejection(core: &Core<Conn>, why: EjectReason, outcomes: &[Outcome]) {
         EjectReason::FailureRate => (0..outcomes.len()).any(|first| {
             let since = outcomes[first..].iter().filter(|it| it.tried == Tried::Use);
             let (uses, failed) = since.fold((0, 0), |(uses, failed), it| (uses + 1, failed + usize::from(!it.is_well)));
-            let is_within =
-                outcomes.last().expect("a use has failed").at < outcomes[first].at.plus(policy.ejection_window);
+            // What went well came with a time that may lag.
+            let until = outcomes[first].at.plus(policy.ejection_window).plus(At::LAG_MAX);
+            let is_within = outcomes.last().expect("a use has failed").at < until;
             let percent = usize::from(policy.ejection_failure_percent.expect("it was ejected for that"));
             is_within && uses >= policy.ejection_uses_min && failed * 100 >= percent * uses
         }),

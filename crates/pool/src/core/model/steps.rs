@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::{Conn, Model, Place, Tamper, backends};
+use super::ranks::Ranks;
+use super::{Conn, Model, Place, Tamper};
 use crate::backend::Backend;
 use crate::claim::ConnectError;
 use crate::core::standing::Tried;
@@ -15,6 +16,7 @@ use crate::policy::Policy;
 impl Model {
     pub(super) fn claim(&mut self) {
         let (had_idle, in_line) = (self.core.counts.of(Kind::Idle), self.core.queue.queued());
+        let best_idle = self.best_idle();
         // The short way is one of two that have to come to the same.
         let waiter = if self.random.below(4) == 0 {
             Err(self.waiter())
@@ -34,6 +36,7 @@ impl Model {
         match begun {
             Begun::Hit(grip, conn) => {
                 assert!(had_idle > 0 && in_line == 0, "{in_line} were overtaken");
+                self.judge_hit(grip.id, best_idle);
                 self.hold(grip.id, conn);
             }
             Begun::Waits(id) => self.line.push_back(id),
@@ -44,8 +47,12 @@ impl Model {
     }
 
     pub(super) fn try_claim(&mut self) {
+        let best_idle = self.best_idle();
         match self.core.take(self.recent(), Location::caller(), false, &mut false) {
-            Taken::Hit(grip, conn) => self.hold(grip.id, conn),
+            Taken::Hit(grip, conn) => {
+                self.judge_hit(grip.id, best_idle);
+                self.hold(grip.id, conn);
+            }
             Taken::Miss => {}
             Taken::Closed => assert!(self.is_closed),
         }
@@ -163,6 +170,7 @@ impl Model {
         self.now = self.now.plus(Duration::from_millis(self.random.below(150) as u64));
         let (_, effects) = self.core.tick(self.now);
         self.absorb(effects);
+        self.judge_preference();
     }
 
     pub(super) fn rare(&mut self) {
@@ -173,7 +181,10 @@ impl Model {
             }
             1..=6 => {
                 self.set = self.random.below(8) as u8;
-                self.core.set_backends(backends(self.set), self.now)
+                if self.random.below(2) == 0 {
+                    self.ranks = Ranks::draw(&mut self.random);
+                }
+                return self.resolve();
             }
             7..=10 => {
                 let slots_max = 1 + self.random.below(6);

@@ -5,7 +5,7 @@ use landfall_pool::dns::{Families, Transport};
 
 use super::server::{Script, Server, address, alias, srv};
 use super::{SERVICE, addresses, backend, host, next, quick, service, stays, until_set};
-use crate::harness::on_both;
+use crate::harness::{SECOND, on_both};
 
 #[test]
 fn every_address_of_every_target_is_a_backend_with_its_rank() {
@@ -207,6 +207,37 @@ fn a_thousand_records_are_found_and_more_than_may_be_are_not() {
             set = next(&mut resolver).await;
         }
         assert!(set.iter().all(|backend| backend.priority < 10), "those of the lowest numbers: {set:?}");
+        server.end().await;
+    });
+}
+
+/// Targets come and go all the time, and of each new set one is never answered for: what has gone stays until all have
+/// been, but no more of it than there is room for.
+#[test]
+fn what_may_have_gone_takes_no_more_room_than_there_is() {
+    on_both(|| async {
+        let server = Server::start().await;
+        let mut policy = quick();
+        (policy.families, policy.backends_max) = (Families::Ipv4, 10);
+        (policy.server_timeout, policy.lookup_timeout) = (SECOND * 3_600, SECOND * 3_600);
+        let mut resolver = service(&[&server]).policy(policy).build().unwrap();
+        for round in 0..5 {
+            let (of, mute) = (|number: u16| format!("t{number}.r{round}.example"), format!("mute.r{round}.example"));
+            server.script_for(&mute, RecordType::A, Script::Never);
+            let hosts = (0..9).map(|number| address(&of(number), 3_600, &format!("127.0.{round}.{}", number + 1)));
+            let services = (0..9).map(|number| srv(SERVICE, 0, (number, 1, 5432), &of(number)));
+            server.set(services.chain([srv(SERVICE, 0, (99, 1, 5432), &mute)]).chain(hosts));
+            let is_new = |set: &[landfall_pool::Backend]| {
+                let beginning = format!("127.0.{round}.");
+                set.iter().filter(|it| it.address.to_string().starts_with(&beginning)).count() == 9
+            };
+            let mut set = next(&mut resolver).await;
+            while !is_new(&set) {
+                assert!(set.len() <= 10, "{} backends", set.len());
+                set = next(&mut resolver).await;
+            }
+            assert_eq!(set.len(), if round == 0 { 9 } else { 10 });
+        }
         server.end().await;
     });
 }

@@ -49,6 +49,9 @@ fn what_cannot_be_asked_for_is_refused_by_name() {
     let mut policy = DnsPolicy::default();
     policy.ttl_max = Duration::ZERO;
     refused(service("a.example").policy(policy), "policy field ttl_max is 0ns; allowed: 1s to 86400s");
+    let mut policy = DnsPolicy::default();
+    policy.bytes_max = 7;
+    refused(service("a.example").policy(policy), "policy field bytes_max is 7; allowed: 65536 to 1073741824");
 }
 
 #[test]

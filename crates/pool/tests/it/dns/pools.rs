@@ -4,12 +4,12 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Record, RecordType};
 use landfall_lifecycle::Terminate;
 use landfall_pool::dns::DnsResolver;
-use landfall_pool::{ClaimError, Pool};
+use landfall_pool::{ClaimError, Pool, WaitedFor};
 
 use super::server::{Script, Server, address, srv};
 use super::{SERVICE, host, quick, service};
 use crate::fake::{Fake, Net};
-use crate::harness::{SECOND, assert_clean, end, long, on_both, plain, until};
+use crate::harness::{MS, SECOND, assert_clean, end, long, on_both, plain, until};
 
 /// The n-th backend of the fakes, as a target of its own.
 fn target(number: u16) -> [Record; 2] {
@@ -101,6 +101,19 @@ fn claims_fail_at_once_where_there_is_no_such_service() {
         assert!(matches!(error, ClaimError::NoBackends { .. }), "{error}");
         end(&pool, &net).await;
         server.end().await;
+    });
+}
+
+/// It is no error of the configuration: they may come back.
+#[test]
+fn while_no_name_server_can_be_reached_claims_say_what_they_wait_for() {
+    on_both(|| async {
+        let (server, net) = (Server::start().await, Net::default());
+        server.end().await;
+        let pool = pool(&net, service(&[&server]).build().unwrap());
+        let error = pool.claim_within(MS).await.unwrap_err();
+        assert!(matches!(error, ClaimError::TimedOut { waited_for: WaitedFor::Resolver, .. }), "{error:?}");
+        end(&pool, &net).await;
     });
 }
 

@@ -126,6 +126,25 @@ async fn at_most_64_handlers_run_and_the_next_request_is_refused() {
     plugin.end().await;
 }
 
+/// Whoever has read an answer may send the next request at once. Its slot is free by then, though the writer is not done.
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_free_when_its_answer_can_be_read() {
+    let limits = Limits { handlers_max: 1, ..LIMITS };
+    let (ours, mut peer) = duplex(64 << 10);
+    let flush = Arc::new(Semaphore::new(0));
+    let plugin = End::open(Connection::new(SlowToFlush::new(ours, &flush)), Role::Plugin, &limits);
+    for nth in 0..5 {
+        let stream = 2 * nth + 1;
+        send(&mut peer, &framed(Channel::Plugin, Kind::Request, stream, &request("echo", 0))).await;
+        // Until the request has been taken, or refused; the answer before it is in the midst of being flushed.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        flush.add_permits(usize::from(nth > 0));
+        assert_eq!(next_answer(&mut peer).await, (stream, Ok(Bytes::new())));
+    }
+    flush.add_permits(1);
+    plugin.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn at_most_64_calls_wait_for_their_answers() {
     let (plugin, _peer) = End::facing_peer(&LIMITS);
@@ -157,6 +176,23 @@ async fn abandoned_calls_to_a_peer_that_reads_nothing_stay_bounded() {
     }
     assert!((200 - 66..=200 - 64).contains(&refused), "{refused} of 200 were refused");
     assert_eq!(plugin.wire.lost().await, Loss::Stalled { after: LIMITS.write_timeout });
+    plugin.end().await;
+}
+
+/// A peer that reads nothing for the timeout is given up; one that reads slowly is not, however long a message takes it.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_slowly_gets_all_of_a_long_answer() {
+    let (plugin, mut peer) = End::facing_peer(&LIMITS);
+    let mut long = RequestBody::decode(&request("echo", 0)[..]).expect("a request");
+    long.payload = vec![7; 1 << 20].into();
+    send(&mut peer, &framed(Channel::Plugin, Kind::Request, 1, &long.encode_to_vec())).await;
+    let (mut sevens, mut part) = (0, [0; 32 << 10]);
+    while sevens < 1 << 20 {
+        tokio::time::sleep(LIMITS.write_timeout / 2).await;
+        let bytes = peer.read(&mut part).await.expect("it is open");
+        assert!(bytes > 0, "it was given up after {sevens} bytes");
+        sevens += part[..bytes].iter().filter(|byte| **byte == 7).count();
+    }
     plugin.end().await;
 }
 

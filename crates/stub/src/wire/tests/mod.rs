@@ -4,7 +4,10 @@ mod calls;
 mod hostile;
 mod splits;
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +15,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
 use prost::Message;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio::sync::Semaphore;
+use tokio_util::sync::PollSemaphore;
 
 use super::calls::Method;
 use super::envelope::{RequestBody, ResponseBody};
@@ -54,6 +59,39 @@ impl Service for Scripted {
 
     fn weigh(&self, _: &str, argument: &[u8]) -> Result<usize, Malformed> {
         Ok(argument.len())
+    }
+}
+
+/// A socket whose bytes are with the peer before the writer knows: each flush waits for a permit.
+struct SlowToFlush {
+    io: DuplexStream,
+    permits: PollSemaphore,
+}
+
+impl SlowToFlush {
+    fn new(io: DuplexStream, permits: &Arc<Semaphore>) -> Self {
+        Self { io, permits: PollSemaphore::new(Arc::clone(permits)) }
+    }
+}
+
+impl AsyncRead for SlowToFlush {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for SlowToFlush {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.permits.poll_acquire(cx)).expect("it is never closed").forget();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 

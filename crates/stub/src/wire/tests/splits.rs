@@ -1,5 +1,6 @@
 //! However the stream is split, the same messages come out of it.
 
+use bytes::BufMut;
 use proptest::prelude::*;
 
 use super::super::budget::Budget;
@@ -71,18 +72,19 @@ fn number_of(kind: Kind) -> u8 {
     }
 }
 
-/// Decodes `wire` in pieces of the lengths given, again and again.
+/// Decodes `wire` in pieces of the lengths given, again and again; every second one is read into a body where it can be.
 fn decoded(wire: &[u8], pieces: &[usize]) -> (Vec<Seen>, Decoder, Budget) {
     let budget = Budget::new(1 << 20);
     let (mut decoder, mut seen, mut left) = (Decoder::new(budget.clone()), Vec::new(), wire);
-    for bytes in pieces.iter().cycle() {
+    for (nth, bytes) in pieces.iter().cycle().enumerate() {
         let (piece, rest) = left.split_at(left.len().min(*bytes));
         let mut sink = |message: super::super::decode::Incoming| {
             let body = message.body.expect("it fits").bytes.to_vec();
             seen.push((message.channel, number_of(message.kind), message.stream, body));
             Ok(())
         };
-        decoder.push(piece, &mut sink).expect("a sound stream");
+        let taken = if nth % 2 == 0 { decoder.push(piece, &mut sink) } else { decoder.push_as_read(piece, &mut sink) };
+        taken.expect("a sound stream");
         left = rest;
         if left.is_empty() {
             break;
@@ -151,6 +153,36 @@ fn an_end_inside_of_a_message_is_told_from_one_between() {
         let expected = if cut == 0 || cut == wire.len() { Loss::Closed } else { Loss::CutShort };
         assert_eq!(decoder.end(), expected, "cut after {cut} of {} bytes", wire.len());
     }
+}
+
+/// Of a body that was announced there is room for some times as much as has come and a chunk, and never for more than it
+/// has.
+#[test]
+fn room_for_a_body_grows_with_what_has_come() {
+    let bytes = 4 << 20;
+    let mut wire = Vec::new();
+    let head = Head { bytes, stream: 1, kind: Kind::Request };
+    frame(&mut wire, 1, &head.encode());
+    wire.extend(FrameHead { connection: 1, bytes }.encode());
+    let mut decoder = Decoder::new(Budget::new(bytes));
+    decoder.push(&wire, &mut |_| Ok(())).expect("a sound stream");
+    let mut came = 0;
+    while came < bytes {
+        let mut room = decoder.room().expect("it is not whole");
+        assert!(room.remaining_mut() <= (3 * came).max(64 << 10), "{} after {came}", room.remaining_mut());
+        assert!(room.get_ref().capacity() <= bytes, "{} after {came}", room.get_ref().capacity());
+        let part = room.remaining_mut().min(50_000);
+        room.put_bytes(7, part);
+        came += part;
+        let mut whole = 0;
+        let mut sink = |message: super::super::decode::Incoming| {
+            whole = message.body.expect("it fits").bytes.len();
+            Ok(())
+        };
+        decoder.filled(part, &mut sink).expect("a sound stream");
+        assert_eq!(whole, if came == bytes { bytes } else { 0 });
+    }
+    assert!(decoder.room().is_none(), "the next bytes are a header");
 }
 
 /// A message that does not fit under the cap is dropped as it comes; those around it are not.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use landfall_lifecycle::{Shutdown, Terminate};
+use landfall_lifecycle::{Clock, Shutdown, Terminate};
 use landfall_stub::messages::Event;
 use landfall_stub::testing::TestRuntime;
-use landfall_stub::{Adjustment, Phase, Stub, StubOptions};
+use landfall_stub::{Adjustment, Phase, Reconnect, Stub, StubOptions};
 use tokio::time::{Instant, sleep};
 
 use super::{SECOND, Site, seconds, serving, until};
-use crate::harness::{clock, end, pod, soon};
+use crate::harness::{clock, end, plugin, pod, soon};
 use crate::log;
 
 /// From 2 s before the end of a delay to 2 s after, in steps: a stop and a termination end it at once, and nothing is
@@ -40,6 +40,26 @@ async fn a_stop_or_a_termination_ends_it_at_every_instant() {
             assert!(soon("wait", stub.wait()).await.is_some());
             end(stub, site.runtime).await;
         }
+    }
+}
+
+/// A stop may come at the very moment at which the next generation begins: when it has returned, that has ended too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_beside_the_next_start_waits_for_the_end_of_what_was_started() {
+    let mut at_once = Reconnect::default();
+    at_once.first = Duration::ZERO;
+    for round in 0..300 {
+        let runtime = TestRuntime::new();
+        let stub = plugin(&runtime).clock(Clock::system()).reconnect(at_once.clone()).build().expect("sound");
+        stub.start().await.expect("started");
+        let plugin = runtime.next_plugin().await.expect("a plugin");
+        plugin.close();
+        plugin.gone().await;
+        for _ in 0..round % 30 {
+            tokio::task::yield_now().await;
+        }
+        let report = stub.stop().await.expect("not its own task");
+        assert_eq!((report.stragglers().count(), stub.phase()), (0, Phase::Idle), "round {round}: {report}");
     }
 }
 
