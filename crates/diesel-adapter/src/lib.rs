@@ -2,12 +2,12 @@
 //!
 //! # Guarantees
 //!
-//! - No operation blocks a worker of the runtime, and none panics there: each connection has a thread of its own, and what
-//!   goes wrong is an error.
+//! - No operation blocks a worker of the runtime, and none panics there: each connection has a thread of its own, or on
+//!   PostgreSQL a task of the pool's, and what goes wrong is an error.
 //! - Dropping an unfinished operation returns at once, on every flavour of runtime. The operation is interrupted where the
 //!   database can be, and its connection is closed: it never reaches another user.
-//! - When [`terminate`](landfall_lifecycle::Terminate::terminate) returns, every connection is closed and every thread has
-//!   ended; or the report names the operation's thread that nobody could end.
+//! - When [`terminate`](landfall_lifecycle::Terminate::terminate) returns, every connection is closed and every thread and
+//!   task has ended; or the report names the operation's thread that nobody could end, or the session whose end nobody saw.
 //! - A runtime that goes, in whatever way, is an error to who waits. Nothing panics.
 //!
 #![doc = include_str!("../README.md")]
@@ -19,18 +19,22 @@ mod brake;
 #[cfg(landfall_faults)]
 mod faults;
 mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod redacted;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod retry;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod synchronous;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transaction_error;
 
 pub use pool::DieselPool;
-#[cfg(feature = "sqlite")]
-pub use retry::{Access, Retry, RetryError};
+#[cfg(feature = "postgres")]
+pub use postgres::{PgBuilder, PgConnection, PgConnector, PgOpenError, PgRows, TransactionBody};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use retry::{Access, Isolation, Retry, RetryError};
 pub use synchronous::{BuildError, OpenError, RunError, SyncBuilder, SyncConnection, SyncConnector, Unusable};
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use transaction_error::TransactionError;

@@ -28,6 +28,20 @@ pub struct Retry {
     pub backoff_max: Duration,
     /// Whether it may change anything. Default: as the function says that made this.
     pub access: Access,
+    /// What it sees of others on PostgreSQL; on SQLite nothing, whatever this says. Default [`Isolation::Serializable`].
+    pub isolation: Isolation,
+}
+
+/// What a transaction sees of others that run beside it: the levels of PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// Nothing: as if they ran one after the other.
+    Serializable,
+    /// What was committed when its first statement began.
+    RepeatableRead,
+    /// What was committed when the statement began.
+    ReadCommitted,
 }
 
 /// What a transaction may do.
@@ -66,6 +80,7 @@ impl Retry {
             backoff_min: Duration::from_millis(1),
             backoff_max: Duration::from_millis(50),
             access: Access::ReadWrite,
+            isolation: Isolation::Serializable,
         }
     }
 

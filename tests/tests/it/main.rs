@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
+mod diesel_postgres;
+#[cfg(target_os = "linux")]
 mod no_threads;
 #[cfg(unix)]
 mod panic_abort;
@@ -11,3 +13,5 @@ mod pool_dns;
 mod pool_faults;
 #[cfg(target_os = "linux")]
 mod pool_postgres;
+#[cfg(target_os = "linux")]
+mod server;

@@ -5,36 +5,13 @@ use std::time::{Duration, Instant};
 
 use landfall_lifecycle::{Shutdown, TaskSet, Terminate};
 use landfall_pool::{FixedResolver, Handle, Policy, Pool};
-use landfall_tests::deadline::Deadline;
-use landfall_tests::postgres::{Cluster, NoCluster, Postgres, Witness};
-use landfall_tests::skips::skip;
+use landfall_tests::postgres::{Cluster, Postgres, Witness};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::runtime::Builder;
 
-/// Whatever has to come comes long before.
-const LONG: Duration = Duration::from_secs(60);
+use crate::server::{LONG, cluster, on_server, until};
+
 /// P2.
 const REPORT_WITHIN: Duration = Duration::from_secs(1);
-
-/// Runs a test on a server of its own, if there is one to be had.
-fn on_server(body: impl AsyncFnOnce(&Cluster, &mut Witness)) {
-    let Some(cluster) = cluster() else { return };
-    let mut witness = cluster.witness().expect("it answers");
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    runtime.block_on(async { tokio::time::timeout(LONG, body(&cluster, &mut witness)).await }).expect("it hangs");
-}
-
-/// A server, unless the test has to skip.
-fn cluster() -> Option<Cluster> {
-    match Cluster::start() {
-        Ok(cluster) => Some(cluster),
-        Err(missing @ NoCluster::Missing) => {
-            skip(&missing.to_string());
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
 
 fn pool(cluster: &Cluster, slots_max: usize) -> Pool<Postgres> {
     let mut policy = Policy::default();
@@ -55,10 +32,6 @@ async fn end(pool: &Pool<Postgres>, witness: &mut Witness) {
     let report = pool.terminate(&Shutdown::within(LONG, LONG)).await.expect("no task of the pool calls");
     assert!(report.is_clean(), "{report}");
     assert_eq!(witness.others().expect("it answers"), 0);
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    assert!(Deadline::after(LONG).poll(|| is_so().then_some(())).is_some(), "{what}");
 }
 
 /// What the server ends is not handed out, also if that comes between two uses; others take its place.

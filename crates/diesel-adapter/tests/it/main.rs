@@ -7,6 +7,8 @@ mod ending;
 mod files;
 mod give_up;
 mod harness;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod run;
 mod runtimes;
 mod transactions;
