@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     is_cut: AtomicBool,
+    waits: AtomicBool,
     leaving: CancellationToken,
     over: CancellationToken,
     why: OnceLock<String>,
@@ -28,6 +29,15 @@ impl Ends {
 
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Acquire)
+    }
+
+    /// Says whether the protocol waits for what the server sends.
+    pub(super) fn read(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
     }
 
     pub(super) async fn left(&self) {

@@ -1,14 +1,18 @@
 //! The task of one connection: it opens it, speaks for it, and does not end before the server has.
 
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use landfall_lifecycle::internal::log;
 use landfall_pool::Backend;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Config, Connection, NoTls};
 
 use super::encryption::Encryption;
 use super::ends::Ends;
@@ -26,6 +30,8 @@ pub(super) struct Source {
     pub(super) config: Config,
     pub(super) encryption: Encryption,
 }
+
+type PgSpeaker<'wire> = Connection<&'wire mut Wire, NoTlsStream>;
 
 pub(super) type Opened = oneshot::Sender<Result<Client, PgOpenError>>;
 
@@ -70,14 +76,30 @@ async fn speak(source: &Source, backend: &Backend, mut opened: Opened, ends: &Ar
             // A client that nobody takes is dropped, and then the connection says goodbye.
             drop(opened.send(Ok(client)));
             // Before it is dropped, and with it the answers that are waited for.
-            if let Err(error) = (&mut connection).await {
-                ends.fail(whole(&error));
-            }
+            converse(&mut connection, ends).await;
         }
         Some(Err(error)) => drop(opened.send(Err(PgOpenError::of(source.shown.clone(), error)))),
     }
     ends.leave();
     wire.goodbye().await;
+}
+
+/// Speaks until the connection has ended; or, once it is cut, until its user takes no answer: the server may wait for that
+/// in turn, and it hears nothing of its end before it has sent what it has. The wire can read it without anybody.
+async fn converse(connection: &mut PgSpeaker<'_>, ends: &Ends) {
+    let converses = poll_fn(|cx| {
+        ends.read(false);
+        match connection.poll_unpin(cx) {
+            Poll::Pending if ends.is_cut() && !ends.waits() => {
+                ends.fail("its rows were not taken when it was interrupted".to_owned());
+                Poll::Ready(Ok(()))
+            }
+            polled => polled,
+        }
+    });
+    if let Err(error) = converses.await {
+        ends.fail(whole(&error));
+    }
 }
 
 /// An error with what it came from.

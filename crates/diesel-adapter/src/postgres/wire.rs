@@ -15,7 +15,8 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 /// A stream that ends its own side as soon as the connection is cut, and is still there when the protocol is done with:
-/// so the server's end can be waited for.
+/// so the server's end can be waited for. An encrypted one ends with the server's word, which it gives when the session
+/// is gone.
 pub(super) struct Wire {
     stream: Box<dyn Duplex>,
     ends: Arc<Ends>,
@@ -43,12 +44,18 @@ impl AsyncRead for Wire {
             // What the server still sends is read, whether this fails or not.
             self.is_shut = Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
         }
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        self.ends.read(read.is_pending());
+        read
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.ends.is_cut() {
+            // Not even beside the end of an encrypted stream, which may have to wait.
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 

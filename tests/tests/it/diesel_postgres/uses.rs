@@ -1,6 +1,7 @@
 //! A handle is a connection of diesel-async's.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use diesel::associations::{Associations, Identifiable};
 use diesel::deserialize::Queryable;
@@ -11,10 +12,11 @@ use diesel::{BelongingToDsl, ExpressionMethods, QueryDsl, Selectable, Selectable
 use diesel_async::{AsyncConnection, RunQueryDsl, SaveChangesDsl, SimpleAsyncConnection};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use landfall_diesel_adapter::PgConnector;
+use landfall_lifecycle::{Shutdown, Terminate};
 use landfall_pool::Handle;
 
-use super::{builder, count, discarded, end, insert, opened, pool, pool_of_orders};
-use crate::server::on_server_on_both;
+use super::{assert_clean, builder, count, discarded, end, insert, opened, pool, pool_of_orders, until_none};
+use crate::server::{LONG, on_server_on_both};
 
 diesel::table! {
     people (id) {
@@ -126,7 +128,8 @@ fn rows_without_end_that_are_left_cost_the_connection() {
     on_server_on_both(async |cluster, witness| {
         let pool = pool(cluster, 1);
         let mut handle = pool.claim().await.expect("the server answers");
-        let endless = "SELECT n::int8, pg_sleep(0.01)::text FROM generate_series(1, 100000000) AS n";
+        // Each of them fills what the server keeps back.
+        let endless = "SELECT n::int8, repeat('x', 8192) || pg_sleep(0.01) FROM generate_series(1, 100000000) AS n";
         let first = diesel::dsl::sql::<(BigInt, Text)>(endless).load_stream::<(i64, String)>(&mut handle).await;
         drop(first.expect("it begins"));
         drop(handle);
@@ -137,6 +140,35 @@ fn rows_without_end_that_are_left_cost_the_connection() {
         // The one session there may be was ended before the other began.
         assert_eq!(witness.others().expect("it answers"), 1);
         end(&pool, witness).await;
+    });
+}
+
+/// The server waits until it can send them, and does not hear that it is to end before.
+#[test]
+fn rows_that_nobody_takes_delay_no_end() {
+    on_server_on_both(async |cluster, witness| {
+        let pool = pool(cluster, 1);
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let takes_one = async {
+            let mut handle = pool.claim().await.expect("the server answers");
+            let many = diesel::dsl::sql::<Text>("SELECT repeat('x', 8000) FROM generate_series(1, 1000000)");
+            let mut rows = Box::pin(many.load_stream::<String>(&mut handle).await.expect("it begins"));
+            assert_eq!(rows.next().await.expect("there are others").expect("it is text").len(), 8_000);
+            let stuck = "select pid from pg_stat_activity where wait_event = 'ClientWrite'";
+            while witness.query(stuck).expect("it answers").is_empty() {
+                tokio::task::yield_now().await;
+            }
+            begins.send(()).expect("it waits");
+            until_none(witness).await;
+            let refused = rows.try_for_each(async |_| Ok(())).await.expect_err("it was cut").to_string();
+            assert!(refused.ends_with("its rows were not taken when it was interrupted"), "{refused}");
+        };
+        let ends = async {
+            begun.await.expect("it begins");
+            pool.terminate(&Shutdown::within(Duration::ZERO, LONG)).await
+        };
+        let (report, ()) = futures_util::join!(ends, takes_one);
+        assert_clean(&report.expect("no task of the pool calls"));
     });
 }
 
