@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use landfall_pool::Backend;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation, TargetSessionAttrs};
 
 use crate::redacted::redacted;
 
@@ -34,7 +34,9 @@ type Refused = &'static str;
 impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, Refused> {
         const FORM: Refused = "postgres://USER:PASSWORD@HOST:PORT/DATABASE, with what is special percent-encoded";
-        let config: Config = url.parse().map_err(|_| FORM)?;
+        const VERIFIES: Refused =
+            "one without sslmode=verify-full and verify-ca: unless `plain_text` is called, all is verified";
+        let config: Config = url.parse().map_err(|_| if url.contains("sslmode=verify-") { VERIFIES } else { FORM })?;
         if config.get_user().is_none() {
             return Err("one with a user");
         }
@@ -44,6 +46,11 @@ impl Address {
         if config.get_connect_timeout().is_some() || config.get_tcp_user_timeout().is_some() {
             return Err("one without connect_timeout and tcp_user_timeout: the policy has limits of time");
         }
+        if config.get_ssl_negotiation() != SslNegotiation::Postgres
+            || config.get_channel_binding() == ChannelBinding::Require
+        {
+            return Err("one without sslnegotiation=direct and channel_binding=require");
+        }
         let places = places(&config)?;
         Ok(Self { shown: redacted(url), config, places })
     }
@@ -51,6 +58,12 @@ impl Address {
     /// Whether it asks for plain text, or for none.
     pub(super) fn ssl_mode(&self) -> SslMode {
         self.config.get_ssl_mode()
+    }
+
+    /// What its hosts are called.
+    #[cfg(feature = "postgres-tls")]
+    pub(super) fn hosts(&self) -> Vec<&str> {
+        self.places.iter().map(|place| &*place.host).collect()
     }
 
     /// Its hosts, if each of them is an address.
@@ -113,6 +126,9 @@ mod tests {
         refused("postgres://ann@db.example/orders", "resolver");
         refused("postgres://ann@127.0.0.1/orders?target_session_attrs=read-write", "on_open");
         refused("postgres://ann@127.0.0.1/orders?connect_timeout=1", "policy");
+        refused("postgres://ann@127.0.0.1/orders?sslmode=verify-full", "is verified");
+        refused("postgres://ann@127.0.0.1/orders?sslnegotiation=direct", "sslnegotiation");
+        refused("postgres://ann@127.0.0.1/orders?channel_binding=require", "channel_binding");
     }
 
     #[track_caller]

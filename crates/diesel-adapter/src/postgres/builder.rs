@@ -12,6 +12,8 @@ use super::connection::PgConnection;
 use super::connector::{OnOpen, PgConnector};
 use super::encryption::Encryption;
 use super::session::Source;
+#[cfg(feature = "postgres-tls")]
+use super::tls::{Tls, TlsOptions};
 use crate::pool::DieselPool;
 use crate::redacted::redacted;
 use crate::synchronous::BuildError;
@@ -24,6 +26,8 @@ pub struct PgBuilder {
     policy: Policy,
     health_query: String,
     is_plain: bool,
+    #[cfg(feature = "postgres-tls")]
+    tls: TlsOptions,
     resolver: Option<MergedResolver>,
     on_open: Vec<OnOpen>,
 }
@@ -33,8 +37,10 @@ impl DieselPool<PgConnector> {
     ///
     /// The URL is as libpq has it, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with several hosts, with
     /// `application_name` and `options` if wanted. A host is an address, `localhost`, which is 127.0.0.1, or a name for which
-    /// there is a [`resolver`](PgBuilder::resolver). User, password and options are never shown; no environment variable and
-    /// no password file is read.
+    /// there is a [`resolver`](PgBuilder::resolver). User, password and options are never shown, but for
+    /// what a server itself says of them; no environment variable and no password file is read.
+    ///
+    /// All is encrypted, and the server has to show who it is, unless [`plain_text`](PgBuilder::plain_text) is called.
     ///
     /// Each connection has a task in the pool's task set, which speaks for it and does not end before the server has ended
     /// the session. What runs is cancelled on the server when it is given up, and when the pool's grace ends.
@@ -45,6 +51,8 @@ impl DieselPool<PgConnector> {
             policy: Policy::default(),
             health_query: "SELECT 1".to_owned(),
             is_plain: false,
+            #[cfg(feature = "postgres-tls")]
+            tls: TlsOptions::default(),
             resolver: None,
             on_open: Vec::new(),
         }
@@ -72,8 +80,30 @@ impl PgBuilder {
     }
 
     /// Lets everything be read on the way to the server, and the server be anybody. Default: not.
+    ///
+    /// Without it a pool needs the feature `postgres-tls`: a server that does not encrypt, or does not show by its
+    /// certificate that it is who it has to be, hears nothing.
     pub fn plain_text(mut self) -> Self {
         self.is_plain = true;
+        self
+    }
+
+    /// Trusts the authorities whose certificates these are, in PEM. Default: those that Mozilla trusts, as they were when
+    /// this was compiled.
+    #[cfg(feature = "postgres-tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "postgres-tls")))]
+    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.ca_pem = Some(pem.into());
+        self
+    }
+
+    /// Says which name or address the servers' certificates have to be for. Default: the one in the URL, of several each
+    /// its own. It has to be said if a resolver takes the place of several: it knows where servers are, and is not asked
+    /// whom to trust.
+    #[cfg(feature = "postgres-tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "postgres-tls")))]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.tls.server_name = Some(name.into());
         self
     }
 
@@ -119,8 +149,24 @@ impl PgBuilder {
         }
         let encryption = match (self.is_plain, address.ssl_mode()) {
             (true, SslMode::Require) => return Err(refuse_url("without `plain_text`, or without sslmode=require")),
-            (true, _) => Encryption::None,
-            (false, _) => return Err(refuse("encryption", "wanted".to_owned(), "`plain_text`")),
+            (true, _) => {
+                #[cfg(feature = "postgres-tls")]
+                if self.tls.ca_pem.is_some() || self.tls.server_name.is_some() {
+                    let value = "`plain_text` beside `ca_pem` or `server_name`".to_owned();
+                    return Err(refuse("encryption", value, "one or the other"));
+                }
+                Encryption::None
+            }
+            (false, SslMode::Disable) => return Err(refuse_url("with `plain_text`, or without sslmode=disable")),
+            #[cfg(feature = "postgres-tls")]
+            (false, _) => {
+                let tls = Tls::new(&self.tls, &address.hosts(), self.resolver.is_some());
+                Encryption::Tls(tls.map_err(|(option, value, allowed)| refuse(option, value, allowed))?)
+            }
+            #[cfg(not(feature = "postgres-tls"))]
+            (false, _) => {
+                return Err(refuse("encryption", "wanted".to_owned(), "`plain_text`, or the feature postgres-tls"));
+            }
         };
         // The wire sees to it.
         address.config.ssl_mode(SslMode::Disable);

@@ -4,6 +4,8 @@ use landfall_pool::Backend;
 use tokio::net::TcpStream;
 
 use super::open_error::PgOpenError;
+#[cfg(feature = "postgres-tls")]
+use super::tls::Tls;
 use super::wire::Duplex;
 
 /// Whether what is said may be read on the way.
@@ -11,6 +13,9 @@ use super::wire::Duplex;
 pub(super) enum Encryption {
     /// It may: the user has said so.
     None,
+    /// It may not, and the server has to be who it should be.
+    #[cfg(feature = "postgres-tls")]
+    Tls(Tls),
 }
 
 impl Encryption {
@@ -20,6 +25,8 @@ impl Encryption {
         stream.set_nodelay(true).map_err(unreachable)?;
         match self {
             Self::None => Ok(Box::new(stream)),
+            #[cfg(feature = "postgres-tls")]
+            Self::Tls(tls) => Ok(Box::new(tls.open(stream, backend, database).await?)),
         }
     }
 }

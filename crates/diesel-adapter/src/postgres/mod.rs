@@ -12,6 +12,8 @@ mod line;
 mod open_error;
 mod rows;
 mod session;
+#[cfg(feature = "postgres-tls")]
+mod tls;
 mod transaction;
 mod usage;
 mod wire;

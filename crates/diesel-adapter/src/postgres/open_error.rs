@@ -34,6 +34,21 @@ pub enum PgOpenError {
         /// What the server says.
         source: BoxError,
     },
+    /// The server does not encrypt. It has heard nothing but the question.
+    #[error("{database} does not encrypt, and `plain_text` was not called")]
+    NotEncrypted {
+        /// Where the database is.
+        database: String,
+    },
+    /// The server has no certificate that is in force, for its name, and from an authority that is trusted. It has heard
+    /// nothing else.
+    #[error("{database} does not show that it is who it has to be (`ca_pem`, `server_name`)")]
+    Untrusted {
+        /// Where the database should be.
+        database: String,
+        /// What is wrong with its certificate.
+        source: BoxError,
+    },
     /// The server refuses for another reason, or does not speak the protocol.
     #[error("cannot open {database}")]
     Refused {

@@ -4,6 +4,7 @@ mod cancel;
 mod ending;
 mod give_up;
 mod open;
+mod tls;
 mod transactions;
 mod uses;
 

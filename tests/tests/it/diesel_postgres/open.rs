@@ -18,7 +18,7 @@ fn hasty(url: &str) -> PgPool {
 }
 
 /// What is below a claim that finds nothing online, and all that can be read of it.
-async fn why_not(pool: &PgPool, is_so: impl Fn(&PgOpenError) -> bool) -> String {
+pub(super) async fn why_not(pool: &PgPool, is_so: impl Fn(&PgOpenError) -> bool) -> String {
     let refused = pool.claim().await.expect_err("it cannot be opened");
     let mut shown = format!("{refused:?}\n{pool:?}");
     let mut cause: Option<&dyn Error> = Some(&refused);
