@@ -104,7 +104,8 @@ pub async fn tower(course: Course) -> Result<Report, BodyError> {
     }
     drop(buffer);
     let stack = Stack::new("stack");
-    stack.push(scene.peers)?;
+    // They begin to end once the pool has ended: until then grace is not cut.
+    stack.push(course.awaited(scene.peers))?;
     stack.push_level(Level::of(pool).and(callers))?;
     course.while_it_runs(&mut random).await;
     let report = course.end(&stack).await;
