@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::backend::{Backend, Connection};
-use super::candidates::{self, Bb8, Candidate, Deadpool, FastPool, Mobc, Ours, Planted, Qorb};
+use super::candidates::{self, Bb8, Candidate, Deadpool, FastPool, Mobc, Ours, Qorb};
 use super::pools::median;
 use crate::contest::cells as pair;
 use crate::flavour::Flavour;
@@ -23,6 +23,8 @@ const BYTES_MAX: usize = 3;
 /// How long a connect takes, and how many tasks claim.
 const CONNECT: Duration = Duration::from_millis(1);
 const CLAIMING: usize = 64;
+/// How many times as long a planted connect takes: processor time would pass while others wait.
+const PLANTED_TIMES: u32 = 4;
 /// After this the tasks of all pools have done what an opening and an end leave them to do.
 const SETTLE: Duration = Duration::from_millis(500);
 const REST: Duration = Duration::from_secs(5);
@@ -51,7 +53,7 @@ fn openings(options: &Options, runtime: &Runtime) -> (Vec<Cell>, Vec<Cell>) {
         [(CONNECT, "1 ms each", Some(Bound::RatioMax(1.5))), (Duration::ZERO, "no time each", None)]
     {
         let mut contenders = [
-            if options.plant { opening::<Planted>(runtime, delay) } else { opening::<Ours>(runtime, delay) },
+            opening::<Ours>(runtime, if options.plant { delay * PLANTED_TIMES } else { delay }),
             opening::<Deadpool>(runtime, delay),
             opening::<Qorb>(runtime, delay),
             opening::<Bb8>(runtime, delay),
