@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use landfall_pool::{
-    BackendChange, CloseReason, EjectReason, Events, Handle, Policy, Pool, PoolEvent, SlotChange, Standing,
+    Backend, BackendChange, CloseReason, EjectReason, Events, Handle, Policy, Pool, PoolEvent, SlotChange, Standing,
 };
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::backends::{told, told_with};
@@ -230,6 +231,25 @@ fn connections_move_to_a_backend_that_comes_late() {
     });
 }
 
+/// Has more users than connections, and after a second another backend: half of the connections move to it.
+async fn half_moves_while_all_are_used(net: &Net, tell: &mpsc::UnboundedSender<Vec<Backend>>, pool: &Pool<Fake>) {
+    let ends = Instant::now() + 20 * SECOND;
+    let users = (0..16).map(|_| async {
+        while Instant::now() < ends {
+            let handle = pool.claim().await.unwrap();
+            sleep(5 * MS).await;
+            drop(handle);
+        }
+    });
+    let comes = async {
+        sleep(SECOND).await;
+        tell.send(vec![backend(0), backend(1)]).unwrap();
+        sleep(15 * SECOND).await;
+        assert_eq!((net.alive_at(0), net.alive_at(1)), (4, 4));
+    };
+    tokio::join!(futures_util::future::join_all(users), comes);
+}
+
 /// Also where none is ever idle: those that are out move when they come back.
 #[test]
 fn connections_that_are_always_out_move_when_they_come_back() {
@@ -237,21 +257,7 @@ fn connections_that_are_always_out_move_when_they_come_back() {
         let net = Net::default();
         let (tell, pool) = told(&net, 8);
         tell.send(vec![backend(0)]).unwrap();
-        let ends = Instant::now() + 20 * SECOND;
-        let users = (0..16).map(|_| async {
-            while Instant::now() < ends {
-                let handle = pool.claim().await.unwrap();
-                sleep(5 * MS).await;
-                drop(handle);
-            }
-        });
-        let comes = async {
-            sleep(SECOND).await;
-            tell.send(vec![backend(0), backend(1)]).unwrap();
-            sleep(15 * SECOND).await;
-            assert_eq!((net.alive_at(0), net.alive_at(1)), (4, 4));
-        };
-        tokio::join!(futures_util::future::join_all(users), comes);
+        half_moves_while_all_are_used(&net, &tell, &pool).await;
         end(&pool, &net).await;
     });
 }
@@ -264,21 +270,7 @@ fn a_connection_that_never_comes_back_holds_up_no_other_that_has_to_move() {
         let (tell, pool) = told(&net, 8);
         tell.send(vec![backend(0)]).unwrap();
         let kept = pool.claim().await.unwrap();
-        let ends = Instant::now() + 20 * SECOND;
-        let users = (0..16).map(|_| async {
-            while Instant::now() < ends {
-                let handle = pool.claim().await.unwrap();
-                sleep(5 * MS).await;
-                drop(handle);
-            }
-        });
-        let comes = async {
-            sleep(SECOND).await;
-            tell.send(vec![backend(0), backend(1)]).unwrap();
-            sleep(15 * SECOND).await;
-            assert_eq!((net.alive_at(0), net.alive_at(1)), (4, 4));
-        };
-        tokio::join!(futures_util::future::join_all(users), comes);
+        half_moves_while_all_are_used(&net, &tell, &pool).await;
         drop(kept);
         end(&pool, &net).await;
     });
