@@ -16,6 +16,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod brake;
+mod build_error;
 #[cfg(landfall_faults)]
 mod faults;
 mod pool;
@@ -30,11 +31,12 @@ mod synchronous;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transaction_error;
 
+pub use build_error::BuildError;
 pub use pool::DieselPool;
 #[cfg(feature = "postgres")]
 pub use postgres::{PgBuilder, PgConnection, PgConnector, PgOpenError, PgRows, TransactionBody};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use retry::{Access, Isolation, Retry, RetryError};
-pub use synchronous::{BuildError, OpenError, RunError, SyncBuilder, SyncConnection, SyncConnector, Unusable};
+pub use synchronous::{OpenError, RunError, SyncBuilder, SyncConnection, SyncConnector, Unusable};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use transaction_error::TransactionError;

@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 
 use futures_util::future::BoxFuture;
 use landfall_lifecycle::TaskName;
-use landfall_pool::{BoxError, FixedResolver, MergedResolver, Policy, Pool, Resolver};
+use landfall_pool::{Backend, BoxError, FixedResolver, MergedResolver, Policy, Pool, Resolver};
 use tokio_postgres::config::SslMode;
 
 use super::address::Address;
@@ -14,9 +14,9 @@ use super::encryption::Encryption;
 use super::session::Source;
 #[cfg(feature = "postgres-tls")]
 use super::tls::{Tls, TlsOptions};
+use crate::build_error::{BuildError, Refusal, check_health_query};
 use crate::pool::DieselPool;
 use crate::redacted::redacted;
-use crate::synchronous::BuildError;
 
 /// A pool of connections to PostgreSQL, about to be built. Made by [`DieselPool::postgres`].
 #[must_use = "nothing is built unless `build` is called"]
@@ -135,49 +135,42 @@ impl PgBuilder {
     /// - [`BuildError::Pool`] for what the pool itself refuses, such as a policy or the want of a runtime.
     #[track_caller]
     pub fn build(self) -> Result<DieselPool<PgConnector>, BuildError> {
-        let refuse = |option, value: String, allowed: &str| BuildError::Option {
-            pool: self.name.to_string(),
-            option,
-            value,
-            allowed: allowed.to_owned(),
-        };
-        let refuse_url = |allowed: &str| refuse("the address", format!("{:?}", redacted(&self.url)), allowed);
-        let mut address = Address::parse(&self.url).map_err(refuse_url)?;
-        if self.health_query.trim().is_empty() || self.health_query.contains('\0') {
-            let value = format!("{:?}", self.health_query);
-            return Err(refuse("health_query", value, "a query without a zero byte"));
-        }
+        let (mut address, encryption, hosts) = self.check().map_err(|refusal| refusal.of(&self.name))?;
+        // The wire sees to it.
+        address.config.ssl_mode(SslMode::Disable);
+        let resolver = self.resolver.unwrap_or_else(|| MergedResolver::new().and(FixedResolver::new(hosts)));
+        let source = Source { shown: address.shown, config: address.config, encryption };
+        let connector = PgConnector::new(source, self.health_query, self.on_open);
+        let pool = Pool::builder(self.name).resolver(resolver).connector(connector).policy(self.policy);
+        Ok(DieselPool::new(pool.build()?))
+    }
+
+    /// What the URL says, and its hosts unless a resolver takes their place.
+    fn check(&self) -> Result<(Address, Encryption, Vec<Backend>), Refusal> {
+        let refuse_url = |allowed| Refusal::new("the address", format!("{:?}", redacted(&self.url)), allowed);
+        let address = Address::parse(&self.url).map_err(refuse_url)?;
+        check_health_query(&self.health_query)?;
         let encryption = match (self.is_plain, address.ssl_mode()) {
             (true, SslMode::Require) => return Err(refuse_url("without `plain_text`, or without sslmode=require")),
             (true, _) => {
                 #[cfg(feature = "postgres-tls")]
                 if self.tls.ca_pem.is_some() || self.tls.server_name.is_some() {
                     let value = "`plain_text` beside `ca_pem` or `server_name`".to_owned();
-                    return Err(refuse("encryption", value, "one or the other"));
+                    return Err(Refusal::new("encryption", value, "one or the other"));
                 }
                 Encryption::None
             }
             (false, SslMode::Disable) => return Err(refuse_url("with `plain_text`, or without sslmode=disable")),
             #[cfg(feature = "postgres-tls")]
-            (false, _) => {
-                let tls = Tls::new(&self.tls, &address.hosts(), self.resolver.is_some());
-                Encryption::Tls(tls.map_err(|(option, value, allowed)| refuse(option, value, allowed))?)
-            }
+            (false, _) => Encryption::Tls(Tls::new(&self.tls, &address.hosts(), self.resolver.is_some())?),
             #[cfg(not(feature = "postgres-tls"))]
             (false, _) => {
-                return Err(refuse("encryption", "wanted".to_owned(), "`plain_text`, or the feature postgres-tls"));
+                let allowed = "`plain_text`, or the feature postgres-tls";
+                return Err(Refusal::new("encryption", "wanted".to_owned(), allowed));
             }
         };
-        // The wire sees to it.
-        address.config.ssl_mode(SslMode::Disable);
-        let resolver = match self.resolver {
-            Some(resolver) => resolver,
-            None => MergedResolver::new().and(FixedResolver::new(address.backends().map_err(refuse_url)?)),
-        };
-        let source = Source { shown: address.shown, config: address.config, encryption };
-        let connector = PgConnector::new(source, self.health_query, self.on_open);
-        let pool = Pool::builder(self.name).resolver(resolver).connector(connector).policy(self.policy);
-        Ok(DieselPool::new(pool.build()?))
+        let hosts = if self.resolver.is_some() { Vec::new() } else { address.backends().map_err(refuse_url)? };
+        Ok((address, encryption, hosts))
     }
 }
 

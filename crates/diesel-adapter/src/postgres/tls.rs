@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::open_error::PgOpenError;
+use crate::build_error::Refusal;
 
 /// Asks whether it encrypts: the length, and a version of the protocol that there is not.
 const ASKS: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
@@ -32,19 +33,20 @@ pub(super) struct Tls {
     server: Option<ServerName<'static>>,
 }
 
-/// The option that cannot be so, what it is, and what it may be.
-pub(super) type Refused = (&'static str, String, &'static str);
-
 impl Tls {
     /// A resolver says where servers are, and not whom to trust: that only the user says.
-    pub(super) fn new(options: &TlsOptions, hosts: &[&str], is_resolved: bool) -> Result<Self, Refused> {
+    pub(super) fn new(options: &TlsOptions, hosts: &[&str], is_resolved: bool) -> Result<Self, Refusal> {
         let trusted = match &options.ca_pem {
-            Some(pem) => trusted(pem).ok_or(("ca_pem", format!("{} bytes", pem.len()), "certificates in PEM"))?,
+            Some(pem) => trusted(pem)
+                .ok_or_else(|| Refusal::new("ca_pem", format!("{} bytes", pem.len()), "certificates in PEM"))?,
             None => RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         };
         let named = |name: &str| match ServerName::try_from(name.to_owned()) {
             Ok(name) => Ok(name),
-            Err(_) => Err(("server_name", format!("{name:?}"), "what a certificate can be for: a name or an address")),
+            Err(_) => {
+                let allowed = "what a certificate can be for: a name or an address";
+                Err(Refusal::new("server_name", format!("{name:?}"), allowed))
+            }
         };
         let server = match (&options.server_name, hosts) {
             (Some(name), _) => Some(named(name)?),
@@ -53,7 +55,7 @@ impl Tls {
             }
             (None, _) if is_resolved => {
                 let allowed = "the name in the servers' certificates, if a resolver takes the place of several hosts";
-                return Err(("server_name", "not given".to_owned(), allowed));
+                return Err(Refusal::new("server_name", "not given".to_owned(), allowed));
             }
             (None, hosts) => {
                 for host in hosts {

@@ -11,8 +11,9 @@ use diesel::{Connection, ConnectionError, ConnectionResult};
 use landfall_pool::Policy;
 
 use crate::brake::Brake;
+use crate::build_error::Refusal;
 use crate::pool::DieselPool;
-use crate::synchronous::{Open, Refusal, SyncBuilder, SyncConnector};
+use crate::synchronous::{Open, SyncBuilder, SyncConnector};
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -63,11 +64,11 @@ impl Open<SqliteConnection> for Sqlite {
     fn check(&self, address: &str, policy: &Policy) -> Result<(), Refusal> {
         if self.busy_timeout > Duration::from_secs(3_600) {
             let value = format!("{:?}", self.busy_timeout);
-            return Err(Refusal { option: "busy_timeout", value, allowed: "0 s to 1 hour" });
+            return Err(Refusal::new("busy_timeout", value, "0 s to 1 hour"));
         }
         if is_private(address) && policy.slots_max > 1 {
             let allowed = "a file, file:NAME?mode=memory&cache=shared, or slots_max = 1";
-            return Err(Refusal { option: "the address", value: format!("{address:?}"), allowed });
+            return Err(Refusal::new("the address", format!("{address:?}"), allowed));
         }
         Ok(())
     }

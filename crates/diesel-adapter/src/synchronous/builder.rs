@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use diesel::Connection;
 use landfall_lifecycle::TaskName;
 use landfall_pool::{Backend, BoxError, FixedResolver, Policy, Pool};
-use thiserror::Error;
 
 use super::connector::{OnOpen, Source, SyncConnector};
-use super::open::{Open, Plain, Refusal};
+use super::open::{Open, Plain};
+use crate::build_error::{BuildError, Refusal, check_health_query};
 use crate::pool::DieselPool;
 use crate::redacted::redacted;
 
@@ -24,27 +24,6 @@ pub struct SyncBuilder<C> {
     threads_max: Option<usize>,
     on_open: Vec<OnOpen<C>>,
     pub(crate) opening: Box<dyn Open<C>>,
-}
-
-/// Why a pool was not built. Nothing of it runs.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// An option cannot be so.
-    #[error("pool {pool:?}: {option} is {value}; allowed: {allowed}")]
-    Option {
-        /// The pool's name.
-        pool: String,
-        /// Which option.
-        option: &'static str,
-        /// What it was set to, without secrets.
-        value: String,
-        /// What it may be set to.
-        allowed: String,
-    },
-    /// The pool below says why.
-    #[error(transparent)]
-    Pool(#[from] landfall_pool::BuildError),
 }
 
 /// No backend of such a pool is reached by a socket of the pool's.
@@ -128,7 +107,7 @@ impl<C: Connection + 'static> SyncBuilder<C> {
         // Before what follows from it.
         let slots_max = self.policy.slots_max;
         let threads_max = self.threads_max.unwrap_or_else(|| slots_max.saturating_mul(2));
-        self.check(threads_max)?;
+        self.check(threads_max).map_err(|refusal| refusal.of(&self.name))?;
         let Self { name, address, policy, health_query, on_open, opening, .. } = self;
         let shown = redacted(&address);
         let backend = Backend::new(shown.clone(), NO_ADDRESS);
@@ -138,25 +117,17 @@ impl<C: Connection + 'static> SyncBuilder<C> {
         Ok(DieselPool::new(pool.build()?))
     }
 
-    fn check(&self, threads_max: usize) -> Result<(), BuildError> {
-        let refuse = |option, value: String, allowed: &str| {
-            let pool = self.name.to_string();
-            Err(BuildError::Option { pool, option, value, allowed: allowed.to_owned() })
-        };
+    fn check(&self, threads_max: usize) -> Result<(), Refusal> {
         if self.address.contains('\0') {
-            return refuse("the address", format!("{:?}", redacted(&self.address)), "texts without a zero byte");
+            let value = format!("{:?}", redacted(&self.address));
+            return Err(Refusal::new("the address", value, "texts without a zero byte"));
         }
-        if self.health_query.trim().is_empty() || self.health_query.contains('\0') {
-            return refuse("health_query", format!("{:?}", self.health_query), "a query without a zero byte");
-        }
+        check_health_query(&self.health_query)?;
         if threads_max < self.policy.slots_max {
             let allowed = format!("slots_max ({}) and more", self.policy.slots_max);
-            return refuse("threads_max", threads_max.to_string(), &allowed);
+            return Err(Refusal::new("threads_max", threads_max.to_string(), allowed));
         }
-        match self.opening.check(&self.address, &self.policy) {
-            Ok(()) => Ok(()),
-            Err(Refusal { option, value, allowed }) => refuse(option, value, allowed),
-        }
+        self.opening.check(&self.address, &self.policy)
     }
 }
 

@@ -6,6 +6,7 @@ use diesel::{Connection, ConnectionResult};
 use landfall_pool::Policy;
 
 use crate::brake::Brake;
+use crate::build_error::Refusal;
 
 /// What differs from one kind of database to the other.
 pub(crate) trait Open<C>: Send + Sync {
@@ -19,14 +20,6 @@ pub(crate) trait Open<C>: Send + Sync {
 
     /// Looks for options that cannot be so.
     fn check(&self, address: &str, policy: &Policy) -> Result<(), Refusal>;
-}
-
-/// An option with a value that it cannot have.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) option: &'static str,
-    pub(crate) value: String,
-    pub(crate) allowed: &'static str,
 }
 
 /// As Diesel opens it; its operations cannot be interrupted.
